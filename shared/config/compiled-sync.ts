@@ -1,0 +1,39 @@
+import type { NativeValues } from '../sync/change-hint.ts';
+import type { FieldValues } from '../sync/field-value.ts';
+import type { SyncRules } from '../sync/rules.ts';
+
+/** One system's side of a sync, ready to run. */
+export interface CompiledSide {
+  readonly system: string;
+  readonly object: string; // Contact, contacts
+  readonly externalIdField: string; // native field that carries the record's id
+  /** Every native field to ask for in a read: the mapped ones and the external id. */
+  readonly nativeFields: readonly string[];
+  /** Canonical fields of those native fields that are present; unparsable values are kept as they are. */
+  toCanonical(native: NativeValues): Record<string, FieldValues[string]>;
+  /**
+   * Native fields to write so that the object holds `changed`.
+   *
+   * @param all - the record's values: a native field joined from several canonical ones needs its other parts too.
+   */
+  toNative(changed: FieldValues, all: FieldValues): NativeValues;
+  /** Canonical fields fed by a native one; empty when it is not mapped. */
+  canonicalOf(nativeField: string): readonly string[];
+}
+
+/** A way to tell that two objects are the same one: equal, non-empty values of all its fields. */
+export interface MatchKey {
+  readonly name: string; // its canonical fields joined by "+"
+  readonly fields: readonly string[];
+  /** The key of an object, or undefined where a part is empty: such an object matches nothing. */
+  keyOf(values: FieldValues): string | undefined;
+}
+
+/** A sync of concord.config.ts, checked and ready to run. */
+export interface CompiledSync {
+  readonly name: string;
+  readonly rules: SyncRules;
+  readonly sides: Readonly<Record<string, CompiledSide>>; // by system
+  readonly matchKeys: readonly MatchKey[]; // tried in order
+  readonly poll: { readonly everyMinutes: number; readonly overlapMinutes: number };
+}

@@ -1,0 +1,43 @@
+import type { FieldValues } from './field-value.ts';
+
+/** When a field changed. With `fromMs` the time is only known to lie in the interval (fromMs, atMs]. */
+export interface FieldTime {
+  readonly atMs: number;
+  readonly fromMs?: number;
+}
+
+/** What somebody other than us is known to have saved in a field, and when: a hint's testimony. */
+export interface FieldWitness {
+  readonly value: FieldValues[string];
+  readonly atMs: number;
+}
+
+interface ObservationBase {
+  readonly system: string;
+  readonly objectId: string;
+  /** Epoch ms by our clock, taken before the call was sent: the state is at least this new, less the system's read lag. */
+  readonly readBeganAtMs: number;
+  readonly correlationId: string;
+}
+
+/** The state of one object, read from its system, in canonical form. */
+export type Observation =
+  | (ObservationBase & {
+      readonly state: 'present';
+      readonly fields: FieldValues;
+      /** The row's last-modified stamp, epoch ms, in the system's own resolution. */
+      readonly stampMs: number;
+      readonly modifiedBy: 'us' | 'other' | 'unknown';
+      /** Times per canonical field, from the hints that led here. */
+      readonly fieldTimesMs: Readonly<Record<string, number>>;
+      /** Per canonical field, the latest value another author is known to have saved. */
+      readonly witnesses: Readonly<Record<string, FieldWitness>>;
+    })
+  /** Confirmed by id to be deleted or archived: a tombstone was seen. */
+  | (ObservationBase & { readonly state: 'deleted'; readonly deletedAtMs: number })
+  /** Not found, and no tombstone either: never on its own proof of deletion. */
+  | (ObservationBase & { readonly state: 'missing' })
+  /** The id now stands for another object of the same system. */
+  | (ObservationBase & { readonly state: 'merged'; readonly intoObjectId: string });
+
+export type PresentObservation = Extract<Observation, { state: 'present' }>;
