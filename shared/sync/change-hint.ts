@@ -30,9 +30,9 @@ export const changeHintSchema = z.object({
   snapshot: z.boolean().optional(),
   /** The row's last-modified stamp, epoch ms, where the source of the hint shows it. */
   stampMs: z.int().nonnegative().optional(),
-  /** Objects of other systems that the first sync found to be the same one. */
+  /** Only from the first sync: the objects of other systems that it found to be the same one, perhaps none. */
   matched: z.array(z.object({ system: z.string(), objectId: z.string() })).optional(),
-  /** How often this hint was put back because a read could not be believed yet. */
+  /** How often this hint was put back: its read could not be believed yet, or its system did not answer. */
   rereads: z.int().nonnegative().optional(),
   correlationId: z.string().min(1),
 });

@@ -9,7 +9,8 @@ export interface FieldTime {
 /** What somebody other than us is known to have saved in a field, and when: a hint's testimony. */
 export interface FieldWitness {
   readonly value: FieldValues[string];
-  readonly atMs: number;
+  readonly atMs: number; // by the system's clock
+  readonly receivedAtMs: number; // by ours
 }
 
 interface ObservationBase {
@@ -25,6 +26,8 @@ export type Observation =
   | (ObservationBase & {
       readonly state: 'present';
       readonly fields: FieldValues;
+      /** The id of the record that made the object, where it carries one. */
+      readonly recordId?: string;
       /** The row's last-modified stamp, epoch ms, in the system's own resolution. */
       readonly stampMs: number;
       readonly modifiedBy: 'us' | 'other' | 'unknown';

@@ -33,14 +33,12 @@ export interface Claim {
   readonly untilMs: number;
 }
 
-/** Why a system does not take what the record asks of it; shown to an operator, ended by the next edit or a retry. */
+/** Why a system does not take what the record asks of it; shown to an operator, ended by the next edit of the record or a retry. */
 export interface Refusal {
   readonly code: string;
   readonly message: string;
   readonly fields: readonly string[]; // native names, where the system names them
   readonly atMs: number;
-  /** The record's version that was refused: a newer one is tried again. */
-  readonly version: number;
 }
 
 /** The tie of a record to one object in one system. Fields that agree with the record are not stored. */
@@ -62,6 +60,8 @@ export interface Link {
   readonly refusal?: Refusal;
   /** The object's deletion is to be, or has been, carried over to this system. */
   readonly archive?: 'wanted' | 'done';
+  /** Deleted here while the record lives on: a person has to say which of the two is meant. */
+  readonly contested?: true;
 }
 
 /** A field that waits for a person. Each system keeps its own value meanwhile. */

@@ -1,0 +1,70 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import * as z from 'zod';
+import { messageSender } from '../../shared/queue/message-sender.ts';
+import { cursorStore } from '../../shared/store/cursor-store.ts';
+import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
+import { recordStore } from '../../shared/store/record-store.ts';
+import { errorFacts, log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { tenant } from '../config.ts';
+import { connectedSystem } from '../connected-system.ts';
+import { environment } from '../function-environment.ts';
+import { withTelemetry } from '../middleware.ts';
+import { syncsOf } from '../syncs.ts';
+import { checkConnection } from './check-connection.ts';
+import { advanceFirstSync } from './first-sync.ts';
+import { pollChanges } from './poll-changes.ts';
+
+const env = z
+  .object({
+    CONCORD_SYSTEM: environment.CONCORD_SYSTEM,
+    CONCORD_TABLE: environment.CONCORD_TABLE,
+    CHANGES_QUEUE_URLS: environment.CHANGES_QUEUE_URLS,
+    CONNECTION_SECRET_ARN: environment.CONNECTION_SECRET_ARN,
+  })
+  .parse(process.env);
+
+/** No new page is begun after this: what is begun ends well within the function's five minutes. */
+const RUN_MS = 4 * 60_000;
+
+const context = { client: new DynamoDBClient({}), tableName: env.CONCORD_TABLE, tenant, now: Date.now };
+const sqs = new SQSClient({});
+const changes = new Map(Object.entries(env.CHANGES_QUEUE_URLS).map(([system, url]) => [system, messageSender(sqs, url)]));
+const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
+const cursors = cursorStore(context);
+const firstSync = firstSyncStore(context);
+const records = recordStore(context);
+
+const pollEventSchema = z.object({ detail: z.object({ sync: z.string().optional() }).optional() });
+
+/** Runs on a schedule, and when somebody asks: the event may name one sync. */
+export const handler = withTelemetry(async (event: unknown) => {
+  const only = pollEventSchema.safeParse(event).data?.detail?.sync;
+  const own = changes.get(env.CONCORD_SYSTEM);
+  if (own === undefined) throw new Error(`CHANGES_QUEUE_URLS names no queue of ${env.CONCORD_SYSTEM}`);
+  const deadlineMs = Date.now() + RUN_MS;
+  const connector = await system.connector();
+  const ports = { tenant, system: env.CONCORD_SYSTEM, connector, cursors, firstSync, records, now: Date.now, deadlineMs };
+  const failures: unknown[] = [];
+  for (const sync of syncsOf(env.CONCORD_SYSTEM)) {
+    if (only !== undefined && only !== sync.name) continue;
+    try {
+      await checkConnection(sync, env.CONCORD_SYSTEM, connector);
+      const first = await advanceFirstSync(sync, { ...ports, changes });
+      if (first.phase !== 'live') {
+        log.info('first sync', { sync: sync.name, system: env.CONCORD_SYSTEM, ...first });
+        continue;
+      }
+      const fromMs = first.startedAtMs - sync.poll.overlapMinutes * 60_000;
+      const polled = await pollChanges(sync, fromMs, { ...ports, changes: own });
+      metrics.addDimension('system', env.CONCORD_SYSTEM);
+      metrics.addMetric('PollLagSeconds', MetricUnit.Seconds, polled.lagMs / 1000);
+      log.info('polled', { sync: sync.name, system: env.CONCORD_SYSTEM, ...polled });
+    } catch (error) {
+      // One sync's trouble does not keep the others from being polled.
+      log.error('poll failed', { sync: sync.name, system: env.CONCORD_SYSTEM, ...errorFacts(error) });
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+});

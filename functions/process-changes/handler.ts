@@ -1,0 +1,64 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSEvent } from 'aws-lambda';
+import * as z from 'zod';
+import { gatherMessages } from '../../shared/queue/message-batch.ts';
+import { messageSender } from '../../shared/queue/message-sender.ts';
+import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
+import { recordStore } from '../../shared/store/record-store.ts';
+import { log } from '../../shared/telemetry/log.ts';
+import { config, tenant } from '../config.ts';
+import { connectedSystem } from '../connected-system.ts';
+import { environment } from '../function-environment.ts';
+import { drainAllowance } from '../message-settlement.ts';
+import { withTelemetry } from '../middleware.ts';
+import { syncNamed } from '../syncs.ts';
+import { handleHints } from './handle-hints.ts';
+import { hintsOfMessage } from './hint-message.ts';
+
+const env = z
+  .object({
+    CONCORD_SYSTEM: environment.CONCORD_SYSTEM,
+    CONCORD_TABLE: environment.CONCORD_TABLE,
+    CHANGES_QUEUE_URL: environment.CHANGES_QUEUE_URL,
+    CONNECTION_SECRET_ARN: environment.CONNECTION_SECRET_ARN,
+  })
+  .parse(process.env);
+
+const context = { client: new DynamoDBClient({}), tableName: env.CONCORD_TABLE, tenant, now: Date.now };
+const sqs = new SQSClient({});
+const changes = messageSender(sqs, env.CHANGES_QUEUE_URL);
+const records = recordStore(context);
+const firstSync = firstSyncStore(context);
+const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
+const live = new Set<string>(); // a sync that went live stays so
+
+async function isLive(sync: string): Promise<boolean> {
+  if (!live.has(sync) && (await firstSync.get(sync))?.phase === 'live') live.add(sync);
+  return live.has(sync);
+}
+
+/** One bad message fails alone, and so does one bad hint of a message; the rest of the batch is not redelivered. */
+export const handler = withTelemetry(async (event: SQSEvent) => {
+  const batch = await gatherMessages(sqs, env.CHANGES_QUEUE_URL, event.Records, drainAllowance(event.Records, '"objectId"'));
+  const connector = await system.connector();
+  const told = await handleHints(batch.messages, {
+    tenant,
+    system: env.CONCORD_SYSTEM,
+    hintsOf: (message) => hintsOfMessage(message, env.CONCORD_SYSTEM, config, system.identity()),
+    changes,
+    portsFor: (name) => ({
+      system: env.CONCORD_SYSTEM,
+      sync: syncNamed(name),
+      connector,
+      records,
+      firstSync,
+      isLive: () => isLive(name),
+      now: Date.now,
+    }),
+    now: Date.now,
+  });
+  const { failedIds, ...facts } = told;
+  log.info('processed', { system: env.CONCORD_SYSTEM, messages: batch.messages.length, ...facts });
+  return batch.settle(failedIds);
+});

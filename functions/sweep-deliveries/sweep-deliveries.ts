@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import type { CompiledSync } from '../../shared/config/compiled-sync.ts';
+import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
+import { deliveryMessages } from '../../shared/queue/envelopes.ts';
+import type { MessageSender } from '../../shared/queue/message-sender.ts';
+import type { RecordStore } from '../../shared/store/record-store.ts';
+import type { RecordWorklist } from '../../shared/store/record-worklist.ts';
+import { dirtySystems, isClaimed } from '../../shared/sync/delivery.ts';
+
+/** Longer than any delivery takes in good times, shorter than anybody waits in bad ones. */
+const DIRTY_TOO_LONG_MS = 3 * 60_000;
+const PAGE = 100;
+const PAGES_MAX = 50;
+
+export interface SweepPorts {
+  readonly tenant: string;
+  readonly syncs: ReadonlyMap<string, CompiledSync>;
+  readonly records: Pick<RecordStore, 'getMany'>;
+  readonly worklist: RecordWorklist;
+  readonly senders: ReadonlyMap<string, MessageSender>; // delivery queues, by system
+  readonly now: () => number;
+}
+
+/** Deliveries are derived from state, so whatever a lost message left behind is found here and sent again. */
+export async function sweepDeliveries(ports: SweepPorts): Promise<{ dirty: number; resent: number; oldestMs: number }> {
+  let cursor: string | undefined;
+  let dirty = 0;
+  let resent = 0;
+  let oldestMs = 0;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const late = await ports.worklist.dirtyOlderThan(DIRTY_TOO_LONG_MS, { limit: PAGE, ...(cursor !== undefined && { cursor }) });
+    dirty += late.items.length;
+    for (const item of late.items) oldestMs = Math.max(oldestMs, ports.now() - item.dirtySinceMs);
+    resent += await resend(
+      late.items.map((item) => item.recordId),
+      ports,
+    );
+    cursor = late.cursor;
+    if (cursor === undefined) break;
+  }
+  return { dirty, resent, oldestMs };
+}
+
+async function resend(recordIds: readonly string[], ports: SweepPorts): Promise<number> {
+  const records = await ports.records.getMany([...recordIds], { consistent: true });
+  const lanes = new Map<string, { system: string; sync: string; requests: DeliveryRequest[] }>();
+  let count = 0;
+  for (const record of records.values()) {
+    const sync = ports.syncs.get(record.sync);
+    if (sync === undefined) continue; // taken out of the config: nothing is asked of anybody any more
+    for (const system of dirtySystems(record, sync.rules)) {
+      if (isClaimed(record, system, ports.now())) continue;
+      const lane = lanes.get(`${system}#${sync.name}`) ?? { system, sync: sync.name, requests: [] };
+      lane.requests.push({
+        recordId: record.recordId,
+        correlationId: `sweep-${randomUUID()}`,
+        receivedAtMs: ports.now(),
+        attempts: 0,
+      });
+      lanes.set(`${system}#${sync.name}`, lane);
+      count += 1;
+    }
+  }
+  await Promise.all(
+    [...lanes.values()].map(({ system, sync, requests }) =>
+      ports.senders.get(system)?.send(deliveryMessages({ tenant: ports.tenant, sync }, requests).map((body) => ({ body }))),
+    ),
+  );
+  return count;
+}

@@ -1,0 +1,225 @@
+import type { FieldValue, FieldValues } from './field-value.ts';
+import type { LedgerLine } from './ledger.ts';
+import { rememberSeen, sameValue, seenOf, withReceipt } from './link.ts';
+import type { Link, Receipt, Refusal, Seen, SyncRecord } from './record.ts';
+import type { SyncRules } from './rules.ts';
+
+/** What the record asks of one system right now. Derived from state, so a lost or doubled message changes nothing. */
+export type Want =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'update'; readonly objectId: string; readonly fields: FieldValues }
+  | { readonly kind: 'create'; readonly fields: FieldValues }
+  | { readonly kind: 'archive'; readonly objectId: string };
+
+const NOTHING: Want = { kind: 'nothing' };
+
+/** W1-W4: compares what a system was last seen to hold with what the record asks of it. */
+export function wantOf(record: SyncRecord, system: string, rules: SyncRules): Want {
+  const systemRules = rules.systems[system];
+  if (systemRules === undefined) return NOTHING;
+  const link = record.links[system];
+  if (link?.refusal !== undefined) return NOTHING;
+  if (link?.archive === 'wanted' && link.state === 'linked' && link.objectId !== undefined) {
+    return { kind: 'archive', objectId: link.objectId };
+  }
+  if (record.deleted !== undefined) return NOTHING;
+  if (link === undefined || link.state === 'creating') {
+    if (!systemRules.receivesCreates) return NOTHING;
+    const fields: Record<string, FieldValue> = {};
+    for (const [field, direction] of Object.entries(systemRules.fields)) {
+      const value = record.fields[field]?.value ?? null;
+      if (direction !== 'in' && value !== null && record.holds[field] === undefined) fields[field] = value;
+    }
+    return Object.keys(fields).length > 0 ? { kind: 'create', fields } : NOTHING;
+  }
+  // An object that was never looked at may hold anything: nothing is written over it.
+  if (link.state !== 'linked' || link.objectId === undefined || link.observedAtMs === 0) return NOTHING;
+  const fields = dirtyFields(record, link, system, rules);
+  return Object.keys(fields).length > 0 ? { kind: 'update', objectId: link.objectId, fields } : NOTHING;
+}
+
+function dirtyFields(record: SyncRecord, link: Link, system: string, rules: SyncRules): Record<string, FieldValue> {
+  const directions = rules.systems[system]?.fields ?? {};
+  const dirty: Record<string, FieldValue> = {};
+  // What a link has not stored agrees with the record, so only the stored fields can differ.
+  for (const [field, seen] of Object.entries(link.seen)) {
+    const direction = directions[field];
+    if (direction === undefined || direction === 'in' || 'never' in seen || record.holds[field] !== undefined) continue;
+    const asked = record.fields[field]?.value ?? null;
+    if (sameValue(rules, field, seen.value, asked)) continue;
+    const rendering = link.renderings?.[field];
+    const rendered =
+      rendering !== undefined &&
+      sameValue(rules, field, rendering.sent, asked) &&
+      sameValue(rules, field, rendering.shown, seen.value);
+    if (!rendered) dirty[field] = asked;
+  }
+  return dirty;
+}
+
+/** The systems that do not hold what the record asks of them. */
+export function dirtySystems(record: SyncRecord, rules: SyncRules): string[] {
+  return Object.keys(rules.systems).filter((system) => wantOf(record, system, rules).kind !== 'nothing');
+}
+
+/** Why a person should look at this record, if at all. */
+export function attentionOf(record: SyncRecord): 'conflict' | 'refused' | 'delete-conflict' | 'missing' | 'merged' | undefined {
+  if (Object.keys(record.holds).length > 0) return 'conflict';
+  const links = Object.values(record.links);
+  if (links.some((link) => link.contested)) return 'delete-conflict';
+  if (links.some((link) => link.refusal !== undefined)) return 'refused';
+  if (links.some((link) => link.state === 'merged')) return 'merged';
+  if (links.some((link) => link.state === 'missing')) return 'missing';
+  return undefined;
+}
+
+/** True while another deliverer's claim stands. */
+export function isClaimed(record: SyncRecord, system: string, nowMs: number): boolean {
+  const claim = record.links[system]?.claim;
+  return claim !== undefined && claim.untilMs > nowMs;
+}
+
+/**
+ * W5: takes the right to write, and leaves a receipt of what will be written, so that its echo is
+ * known again even if this deliverer dies.
+ */
+export function claim(record: SyncRecord, system: string, want: Want, owner: string, nowMs: number, leaseMs: number): SyncRecord {
+  const link: Link = record.links[system] ?? { state: 'creating', stampMs: 0, observedAtMs: 0, seen: {}, receipts: [] };
+  const fields = want.kind === 'update' || want.kind === 'create' ? want.fields : {};
+  const receipt: Receipt = {
+    id: owner,
+    claimedAtMs: nowMs,
+    fields: Object.fromEntries(
+      Object.entries(fields).map(([field, value]) => {
+        const seen = want.kind === 'create' ? { value: null } : seenOf(record, link, field);
+        return [field, { before: 'value' in seen ? seen.value : null, value }];
+      }),
+    ),
+  };
+  const claimed: Link = { ...link, claim: { owner, untilMs: nowMs + leaseMs }, receipts: withReceipt(link.receipts, receipt) };
+  return withLink(record, system, claimed);
+}
+
+/** Gives the claim back without having written: its receipt goes too, for nothing of it can come back. */
+export function releaseClaim(record: SyncRecord, system: string, owner: string): SyncRecord {
+  const link = record.links[system];
+  if (link?.claim?.owner !== owner) return record;
+  const { claim: _, ...rest } = link;
+  return withLink(record, system, { ...rest, receipts: link.receipts.filter((receipt) => receipt.id !== owner) });
+}
+
+/** The system's answer to our write, in canonical form. */
+export interface WrittenAnswer {
+  readonly objectId: string;
+  /** What the system says it now holds, where its answer says so. */
+  readonly shown?: FieldValues;
+  readonly stampMs?: number;
+}
+
+/**
+ * W6: the write is done. `seen` moves only where it still is what the claim saw (a person's edit that was
+ * observed meanwhile stays); the receipt stays until a read that cannot be older has been believed.
+ */
+export function confirmWritten(
+  record: SyncRecord,
+  system: string,
+  owner: string,
+  answer: WrittenAnswer,
+  nowMs: number,
+  rules: SyncRules,
+): SyncRecord {
+  const link = record.links[system];
+  const receipt = link?.receipts.find((candidate) => candidate.id === owner);
+  if (link === undefined || receipt === undefined) return record;
+  const created = link.state === 'creating';
+  const seen: Record<string, Seen> = created ? seenAfterCreate(record, system, receipt, rules) : { ...link.seen };
+  const renderings = { ...link.renderings };
+  for (const [field, written] of Object.entries(receipt.fields)) {
+    const known = created ? { value: null } : seenOf(record, link, field);
+    if ('value' in known && !sameValue(rules, field, known.value, written.before)) continue;
+    const shown = answer.shown?.[field];
+    const asRendered = shown !== undefined && !sameValue(rules, field, shown, written.value);
+    if (asRendered) renderings[field] = { sent: written.value, shown };
+    else delete renderings[field];
+    rememberSeen(seen, field, asRendered ? shown : written.value, record.fields[field]?.value ?? null);
+  }
+  const { claim: held, ...rest } = link;
+  const confirmed: Link = {
+    ...rest,
+    ...(held !== undefined && held.owner !== owner && { claim: held }),
+    state: created ? 'linked' : link.state,
+    objectId: link.objectId ?? answer.objectId,
+    stampMs: Math.max(link.stampMs, answer.stampMs ?? 0),
+    observedAtMs: created ? nowMs : link.observedAtMs,
+    seen,
+    receipts: link.receipts.map((candidate) => (candidate === receipt ? { ...receipt, answeredAtMs: nowMs } : candidate)),
+    deliveredAtMs: nowMs,
+  };
+  if (Object.keys(renderings).length > 0) return withLink(record, system, { ...confirmed, renderings });
+  const { renderings: _, ...plain } = confirmed;
+  return withLink(record, system, plain);
+}
+
+/** The base of an object that we made is what we wrote into it; what we left out is empty there. */
+function seenAfterCreate(record: SyncRecord, system: string, receipt: Receipt, rules: SyncRules): Record<string, Seen> {
+  const seen: Record<string, Seen> = {};
+  for (const field of Object.keys(rules.systems[system]?.fields ?? {})) {
+    if (receipt.fields[field] === undefined) rememberSeen(seen, field, null, record.fields[field]?.value ?? null);
+  }
+  return seen;
+}
+
+/** W7: the archive call is answered. */
+export function confirmArchived(record: SyncRecord, system: string, owner: string, nowMs: number): SyncRecord {
+  const link = record.links[system];
+  if (link === undefined) return record;
+  const { claim: _, ...rest } = link;
+  const receipts = link.receipts.filter((receipt) => receipt.id !== owner);
+  return withLink(record, system, { ...rest, state: 'deleted', archive: 'done', receipts, deliveredAtMs: nowMs });
+}
+
+/** W8: the system will not take it, however often it is sent. The other fields' agreement is untouched; a person sees why. */
+export function refuseDelivery(
+  record: SyncRecord,
+  system: string,
+  owner: string,
+  refusal: Refusal,
+): { readonly record: SyncRecord; readonly line: LedgerLine } {
+  const released = releaseClaim(record, system, owner);
+  const link = released.links[system] ?? { state: 'creating', stampMs: 0, observedAtMs: 0, seen: {}, receipts: [] };
+  const line: LedgerLine = {
+    event: 'delivery-refused',
+    rule: 'W8',
+    reason: `${refusal.code}: ${refusal.message}`,
+    by: system,
+    atMs: refusal.atMs,
+  };
+  return { record: withLink({ ...released, version: record.version }, system, { ...link, refusal }), line };
+}
+
+function withLink(record: SyncRecord, system: string, link: Link): SyncRecord {
+  return { ...record, version: record.version + 1, links: { ...record.links, [system]: link } };
+}
+
+/**
+ * D3: somebody edited the object that was about to be archived. The edit survives, the deletion is called off, and a
+ * person says which of the two is meant.
+ */
+export function callOffArchive(record: SyncRecord, editedIn: string): { readonly record: SyncRecord; readonly line: LedgerLine } {
+  const { deleted, ...alive } = record;
+  const links = Object.fromEntries(
+    Object.entries(record.links).map(([system, link]): [string, Link] => {
+      const { archive, ...rest } = link;
+      if (archive === 'wanted') return [system, rest];
+      return [system, link.state === 'deleted' ? { ...link, contested: true } : link];
+    }),
+  );
+  const line: LedgerLine = {
+    event: 'held',
+    rule: 'D3',
+    reason: `edited in ${editedIn} while its deletion in ${deleted?.by ?? 'another system'} was being carried over; the edit survives`,
+    by: editedIn,
+    atMs: deleted?.atMs ?? 0,
+  };
+  return { record: { ...alive, links }, line };
+}

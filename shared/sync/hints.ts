@@ -1,0 +1,108 @@
+import type { ChangeHint, FieldHint, NativeValues } from './change-hint.ts';
+import type { FieldValue, FieldValues } from './field-value.ts';
+import { sameValue, seenOf } from './link.ts';
+import type { FieldWitness } from './observation.ts';
+import type { SyncRecord } from './record.ts';
+import type { SyncRules } from './rules.ts';
+
+/** What is needed of a mapping to read a hint: the canonical form of native values. */
+export type ToCanonical = (native: NativeValues) => Record<string, FieldValue>;
+
+/** Several hints about one object: read once, decided once. */
+export interface HintGroup {
+  readonly objectId: string;
+  readonly hints: readonly ChangeHint[]; // as they came
+}
+
+/** Hints arrive in any order and more than once; each object of a batch is handled once. */
+export function groupByObject(hints: Iterable<ChangeHint>): HintGroup[] {
+  const groups = new Map<string, ChangeHint[]>();
+  for (const hint of hints) {
+    const group = groups.get(hint.objectId);
+    if (group === undefined) groups.set(hint.objectId, [hint]);
+    else group.push(hint);
+  }
+  return [...groups].map(([objectId, grouped]) => ({ objectId, hints: grouped }));
+}
+
+/**
+ * True when a hint cannot lead to a decision, so that its object need not be read: every value it names is one
+ * that we saw there or wrote there. That is how the echoes of our own writes cost no call. A value that went
+ * away and came back has a hint of its own for each step.
+ */
+export function tellsNothingNew(
+  record: SyncRecord,
+  system: string,
+  hint: ChangeHint,
+  toCanonical: ToCanonical,
+  rules: SyncRules,
+): boolean {
+  const link = record.links[system];
+  if (link === undefined || link.state !== 'linked' || link.observedAtMs === 0 || hint.kind !== 'changed') return false;
+  const named = Object.entries(hint.fields);
+  if (named.length === 0 || named.some(([, said]) => said.value === undefined)) return false;
+  const values = toCanonical(nativeValuesOf(hint.fields));
+  return Object.entries(values).every(([field, value]) => {
+    if (rules.systems[system]?.fields[field] === undefined) return true;
+    const seen = seenOf(record, link, field);
+    if ('value' in seen && sameValue(rules, field, seen.value, value)) return true;
+    if (hint.by !== 'us') return false;
+    return link.receipts.some((receipt) => {
+      const written = receipt.fields[field];
+      return written !== undefined && sameValue(rules, field, written.value, value);
+    });
+  });
+}
+
+/** What the hints of one object testify, in canonical form. */
+export interface Testimony {
+  /** By canonical field: when its present value was saved, for those values that a hint names. */
+  readonly timeOf: (field: string, now: FieldValue, rules: SyncRules) => number | undefined;
+  /** By canonical field: the latest value that somebody other than us is known to have saved. */
+  readonly witnesses: Readonly<Record<string, FieldWitness>>;
+}
+
+/** Gathers times and values per canonical field from all hints about an object. */
+export function testimonyOf(hints: readonly ChangeHint[], toCanonical: ToCanonical): Testimony {
+  const said: { field: string; value: FieldValue; atMs: number }[] = [];
+  const witnesses: Record<string, FieldWitness> = {};
+  for (const hint of hints) {
+    if (hint.snapshot) continue; // a row's stamp says when the row changed, not when each field did
+    for (const [native, { value, atMs = hint.occurredAtMs }] of Object.entries(hint.fields)) {
+      if (value === undefined) continue;
+      for (const [field, canonical] of Object.entries(toCanonical({ [native]: value }))) {
+        said.push({ field, value: canonical, atMs });
+        const known = witnesses[field];
+        if (hint.by === 'other' && (known === undefined || known.atMs < atMs)) {
+          witnesses[field] = { value: canonical, atMs, receivedAtMs: hint.receivedAtMs };
+        }
+      }
+    }
+  }
+  return {
+    witnesses,
+    timeOf: (field, now, rules) => {
+      let latest: number | undefined;
+      for (const one of said) {
+        if (one.field === field && sameValue(rules, field, one.value, now)) latest = Math.max(latest ?? 0, one.atMs);
+      }
+      return latest;
+    },
+  };
+}
+
+/** The exact times of those present values that a hint names. */
+export function fieldTimesOf(testimony: Testimony, values: FieldValues, rules: SyncRules): Record<string, number> {
+  const times: Record<string, number> = {};
+  for (const [field, now] of Object.entries(values)) {
+    const atMs = testimony.timeOf(field, now, rules);
+    if (atMs !== undefined) times[field] = atMs;
+  }
+  return times;
+}
+
+function nativeValuesOf(fields: Readonly<Record<string, FieldHint>>): NativeValues {
+  const values: Record<string, NativeValues[string]> = {};
+  for (const [name, said] of Object.entries(fields)) if (said.value !== undefined) values[name] = said.value;
+  return values;
+}

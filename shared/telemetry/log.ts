@@ -1,0 +1,16 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+
+/** One structured line per step. Ids, counts, field names and codes only: values are people's details. */
+export const log = new Logger();
+
+/** Metrics as embedded log lines: no call, no wait. The alarms of infra/alarms.ts name these. */
+export const metrics = new Metrics({ singleMetric: false });
+export { MetricUnit };
+
+/** What a caught value is, without what it may quote of a record. */
+export function errorFacts(error: unknown): { error: string; code?: string; message?: string } {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { error: error.name, message: error.message.slice(0, 300), ...(code !== undefined && { code }) };
+}
