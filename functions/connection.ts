@@ -22,5 +22,5 @@ export function connectionSecret(secretArn: string, client = new SecretsManagerC
 async function read(client: SecretsManagerClient, secretArn: string): Promise<Connection> {
   const { SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: secretArn }));
   if (text === undefined) throw new Error(`secret ${secretArn} is empty: fill it in as docs/deploy.md says`);
-  return parseConnection(text);
+  return parseConnection(text, secretArn);
 }

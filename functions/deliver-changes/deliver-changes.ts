@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { Connector, ObjectState, WriteOutcome } from '../../shared/connectors/connector.ts';
-import { SystemUnavailableError } from '../../shared/errors.ts';
+import { AuthRejectedError, RateLimitedError, RequestRefusedError, SystemUnavailableError } from '../../shared/errors.ts';
 import { inTurns } from '../../shared/in-turns.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import type { RecordStore, StoredRecord } from '../../shared/store/record-store.ts';
@@ -32,6 +32,10 @@ const ROUNDS_MAX = 4;
 const LOST_RACES_DELAY_MS = 1_000;
 const TRANSACTIONS_AT_ONCE = 8;
 const CONFIRM_ATTEMPTS = 6;
+/** A hint that is on its way arrives within this time; its commit sends a delivery of its own. */
+const HINT_WAIT_MS = 2_000;
+/** Somebody has to renew the grant; asking more often helps nobody. */
+const AUTH_RETRY_MS = 60_000;
 
 export interface DeliverPorts {
   readonly system: string;
@@ -71,7 +75,9 @@ interface Job {
  */
 type Step = (
   current: SyncRecord,
-) => { readonly record: SyncRecord; readonly lines?: readonly LedgerLine[]; readonly done?: boolean } | undefined;
+) =>
+  | { readonly record: SyncRecord; readonly lines?: readonly LedgerLine[]; readonly done?: boolean; readonly hasLoser?: boolean }
+  | undefined;
 
 /**
  * Makes one system hold what the records ask: claim, verify read (one call for all), batched write, confirm. Whatever the
@@ -177,8 +183,12 @@ class DeliverRun {
     }
     await this.commitSteps(moved);
     await this.release(doubted);
-    const settleMs = this.ports.connector.traits.stampResolutionMs + this.ports.connector.traits.readLagMs;
-    for (const job of doubted) this.putBack(job.request, settleMs, 'the verify read cannot be told from a stale one');
+    const settleMs = Math.max(
+      HINT_WAIT_MS,
+      this.ports.connector.traits.stampResolutionMs + this.ports.connector.traits.readLagMs,
+    );
+    for (const job of doubted)
+      this.putBack(job.request, settleMs, 'the object moved: its hint is awaited, or a read that can be believed');
     await this.archive(expected.filter((job) => job.want.kind === 'archive'));
     const retaken = await this.update(expected.filter((job) => job.want.kind === 'update'));
     return [...moved.map(({ job }) => job.request), ...retaken];
@@ -191,6 +201,9 @@ class DeliverRun {
     const decision = decide(job.record, observation, sync.rules);
     if (decision.kind === 'unchanged') return 'as expected';
     if (decision.kind === 'doubt') return 'doubt';
+    // A conflict is best decided by when each edit was made, and that its hint knows better than the row. Only when
+    // none came by the next try does the row's stamp have to do.
+    if (decision.hasLoser && job.request.attempts === 0) return 'doubt';
     return (current) => {
       // Decided anew on whatever the record is by then; the claim is given back in the same commit.
       const again = decide(current, observation, sync.rules);
@@ -199,7 +212,11 @@ class DeliverRun {
       const outcome =
         job.want.kind === 'archive' && edited ? callOffArchive(again.record, system) : { record: again.record, line: undefined };
       const next = { ...releaseClaim(outcome.record, system, job.owner), version: current.version + 1 };
-      return { record: next, lines: outcome.line === undefined ? again.lines : [...again.lines, outcome.line] };
+      return {
+        record: next,
+        lines: outcome.line === undefined ? again.lines : [...again.lines, outcome.line],
+        hasLoser: again.hasLoser,
+      };
     };
   }
 
@@ -227,10 +244,10 @@ class DeliverRun {
   }
 
   private async update(jobs: readonly Job[]): Promise<DeliveryRequest[]> {
-    const outcomes = await this.inWriteBatches(jobs, (batch) =>
+    const outcomes = await this.write(jobs, () =>
       this.ports.connector.update(
         this.side.object,
-        batch.flatMap((job) =>
+        jobs.flatMap((job) =>
           job.want.kind === 'update'
             ? [{ objectId: job.want.objectId, values: this.side.toNative(job.want.fields, valuesOf(job.record)) }]
             : [],
@@ -243,7 +260,7 @@ class DeliverRun {
   private async archive(jobs: readonly Job[]): Promise<void> {
     const { system, now } = this.ports;
     const idOf = (job: Job) => (job.want.kind === 'archive' ? job.want.objectId : '');
-    const outcomes = await this.inWriteBatches(jobs, (batch) => this.ports.connector.archive(this.side.object, batch.map(idOf)));
+    const outcomes = await this.write(jobs, () => this.ports.connector.archive(this.side.object, jobs.map(idOf)));
     const done = jobs.filter((job) => ['written', 'gone'].includes(outcomes.get(idOf(job))?.outcome ?? ''));
     await this.commitSteps(
       done.map((job) => ({ job, step: (current) => ({ record: confirmArchived(current, system, job.owner, now()) }) })),
@@ -323,11 +340,11 @@ class DeliverRun {
         );
       else if (!(await this.tie(job, candidate, readBeganAtMs, 'match'))) again.push(job.request);
     });
-    const outcomes = await this.inWriteBatches(fresh, (batch) =>
+    const outcomes = await this.write(fresh, () =>
       this.ports.connector.create(
         this.side.object,
         this.side.externalIdField,
-        batch.map((job) => ({
+        fresh.map((job) => ({
           recordId: job.record.recordId,
           values: job.want.kind === 'create' ? this.side.toNative(job.want.fields, valuesOf(job.record)) : {},
         })),
@@ -457,23 +474,15 @@ class DeliverRun {
     this.tell(job, 'refused', '', code);
   }
 
-  /** Writes batch by batch: what the system refuses as a whole was not written, what it left unanswered may have been. */
-  private async inWriteBatches(
-    jobs: readonly Job[],
-    write: (batch: readonly Job[]) => Promise<Map<string, WriteOutcome>>,
-  ): Promise<Map<string, WriteOutcome>> {
-    const sizeMax = this.ports.connector.traits.writeBatchSizeMax;
-    const outcomes = new Map<string, WriteOutcome>();
-    for (let start = 0; start < jobs.length; start += sizeMax) {
-      const batch = jobs.slice(start, start + sizeMax);
-      try {
-        for (const [key, outcome] of await write(batch)) outcomes.set(key, outcome);
-      } catch (error) {
-        const outcome = outcomeOfError(error);
-        for (const job of batch) outcomes.set(job.want.kind === 'create' ? job.record.recordId : job.want.objectId, outcome);
-      }
+  /** Connectors throw only when nothing at all was written: what a later batch met is told per object. */
+  private async write(jobs: readonly Job[], send: () => Promise<Map<string, WriteOutcome>>): Promise<Map<string, WriteOutcome>> {
+    if (jobs.length === 0) return new Map();
+    try {
+      return await send();
+    } catch (error) {
+      const outcome = unwritten(error);
+      return new Map(jobs.map((job) => [job.want.kind === 'create' ? job.record.recordId : job.want.objectId, outcome]));
     }
-    return outcomes;
   }
 
   /** A read that fails leaves no claim behind: its message comes back and starts anew. */
@@ -499,12 +508,7 @@ class DeliverRun {
         const made = one.step(one.current);
         return made === undefined || made.record === one.current ? [] : [{ ...one, made }];
       });
-      const results = await records.commitMany(
-        planned.map(({ job, current, made }) =>
-          this.commitFor({ ...job, record: current }, made.record, made.lines ?? [], made.done ?? false),
-        ),
-      );
-      const lost = planned.filter((_, index) => results[index] !== 'committed');
+      const lost = await this.commitPlanned(planned);
       if (lost.length === 0) return;
       const fresh = await records.getMany(
         lost.map(({ job }) => job.record.recordId),
@@ -517,6 +521,35 @@ class DeliverRun {
     }
     // Not confirmed: the claim runs out, and the next deliverer finds our values there and confirms without writing.
     for (const { job } of open) this.putBack(job.request, LEASE_MS, 'the record kept changing while its delivery was confirmed');
+  }
+
+  /** Returns those that lost a race. What a decision made lose is written with it. */
+  private async commitPlanned<Planned extends { job: Job; current: StoredRecord; made: NonNullable<ReturnType<Step>> }>(
+    planned: readonly Planned[],
+  ): Promise<Planned[]> {
+    const { records } = this.ports;
+    const lost: Planned[] = [];
+    const plain = planned.filter(({ made }) => made.hasLoser !== true);
+    const results = await records.commitMany(
+      plain.map(({ job, current, made }) =>
+        this.commitFor({ ...job, record: current }, made.record, made.lines ?? [], made.done ?? false),
+      ),
+    );
+    lost.push(...plain.filter((_, index) => results[index] !== 'committed'));
+    await inTurns(
+      planned.filter(({ made }) => made.hasLoser === true),
+      TRANSACTIONS_AT_ONCE,
+      async (one) => {
+        const { job, current, made } = one;
+        const entry = { recordId: made.record.recordId, version: made.record.version, ...this.noteOf(job, made.lines ?? []) };
+        const result = await records.commitWithLoss(
+          this.commitFor({ ...job, record: current }, made.record, [], made.done ?? false),
+          entry,
+        );
+        if (result !== 'committed') lost.push(one);
+      },
+    );
+    return lost;
   }
 
   private commitFor(job: Job, next: SyncRecord, lines: readonly LedgerLine[], done: boolean) {
@@ -587,15 +620,12 @@ function refusalOf(outcome: Extract<WriteOutcome, { outcome: 'rejected' | 'dupli
   return { code: 'DUPLICATE', message: `another object already has a unique value of it${existing}`, fields: [] };
 }
 
-function outcomeOfError(error: unknown): WriteOutcome {
-  if (error instanceof SystemUnavailableError) return { outcome: 'unknown', message: error.message };
-  if (error instanceof Error && 'retryAfterMs' in error && typeof error.retryAfterMs === 'number') {
+/** @throws the error itself when it is none of the system's: a bug. */
+function unwritten(error: unknown): WriteOutcome {
+  if (error instanceof RequestRefusedError) return { outcome: 'rejected', code: error.code, message: error.message, fields: [] };
+  if (error instanceof AuthRejectedError) return { outcome: 'retry', code: error.name, retryAfterMs: AUTH_RETRY_MS };
+  if (error instanceof RateLimitedError || error instanceof SystemUnavailableError) {
     return { outcome: 'retry', code: error.name, retryAfterMs: error.retryAfterMs };
   }
-  if (error instanceof Error && error.name === 'AuthRejectedError')
-    return { outcome: 'retry', code: error.name, retryAfterMs: 60_000 };
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    return { outcome: 'rejected', code: error.code, message: error.message, fields: [] };
-  }
-  return { outcome: 'unknown', message: error instanceof Error ? error.message : 'no answer' };
+  throw error;
 }

@@ -7,7 +7,7 @@ import { messageSender } from '../../shared/queue/message-sender.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
-import { config, tenant } from '../config.ts';
+import { tenant } from '../config.ts';
 import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
 import { drainAllowance } from '../message-settlement.ts';
@@ -42,10 +42,11 @@ async function isLive(sync: string): Promise<boolean> {
 export const handler = withTelemetry(async (event: SQSEvent) => {
   const batch = await gatherMessages(sqs, env.CHANGES_QUEUE_URL, event.Records, drainAllowance(event.Records, '"objectId"'));
   const connector = await system.connector();
+  const ours = await system.ourAccount();
   const told = await handleHints(batch.messages, {
     tenant,
     system: env.CONCORD_SYSTEM,
-    hintsOf: (message) => hintsOfMessage(message, env.CONCORD_SYSTEM, config, system.identity()),
+    hintsOf: (message) => hintsOfMessage(message, env.CONCORD_SYSTEM, ours, Date.now()),
     changes,
     portsFor: (name) => ({
       system: env.CONCORD_SYSTEM,

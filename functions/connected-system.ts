@@ -1,0 +1,54 @@
+import type { Connection } from '../shared/connectors/connection.ts';
+import type { CorrelatedConnector } from '../shared/connectors/correlated-connector.ts';
+import { connectorFor } from '../shared/connectors/registry.ts';
+import type { SalesforceConnector } from '../shared/connectors/salesforce/salesforce-connector.ts';
+import { apiBudget } from '../shared/store/api-budget.ts';
+import type { StoreContext } from '../shared/store/table.ts';
+import { connectionSecret } from './connection.ts';
+
+/** Salesforce counts a day's calls, not a burst's; this only keeps a runaway loop from spending the day in an hour. */
+const SALESFORCE_RATE = { limit: 1_000, intervalMs: 10_000 };
+/** HubSpot: 5 search requests per second and account. developers.hubspot.com/docs/api-reference/search/guide */
+const HUBSPOT_SEARCH_RATE = { limit: 5, intervalMs: 1_000 };
+
+/** The system that a function speaks to: its connector, on the budget that all functions of the connection share. */
+export interface ConnectedSystem {
+  /** @throws ConnectionError naming what is wrong with the secret. */
+  connector(): Promise<CorrelatedConnector>;
+  /** Which account and user we are there: tells our own change events from others'. */
+  ourAccount(): Promise<{ readonly organizationId?: string; readonly userId?: string }>;
+}
+
+export function connectedSystem(system: string, secretArn: string, context: StoreContext): ConnectedSystem {
+  const secret = connectionSecret(secretArn);
+  let made: { readonly of: Connection; readonly connector: CorrelatedConnector } | undefined;
+  async function connector(): Promise<CorrelatedConnector> {
+    const connection = await secret();
+    if (made?.of !== connection) {
+      const budget = apiBudget(context, { connection: system, system, limits: limitsOf(connection) });
+      made = { of: connection, connector: connectorFor(connection, budget, { system }) };
+    }
+    return made.connector;
+  }
+  return {
+    connector,
+    async ourAccount() {
+      const connection = await secret();
+      if (connection.kind !== 'salesforce') return {};
+      const { organizationId, integrationUserId } = connection;
+      const userId = integrationUserId ?? (await identityOf(await connector())).userId;
+      return { ...(organizationId !== undefined && { organizationId }), ...(userId !== undefined && { userId }) };
+    },
+  };
+}
+
+/** Only Salesforce's connector knows its user; it learnt it with its token, so asking costs no call. */
+async function identityOf(connector: CorrelatedConnector | SalesforceConnector): Promise<{ userId?: string }> {
+  return 'identity' in connector ? connector.identity() : {};
+}
+
+function limitsOf(connection: Connection) {
+  if (connection.kind === 'salesforce') return { general: SALESFORCE_RATE, search: SALESFORCE_RATE };
+  const { calls, intervalMs } = connection.rateLimit;
+  return { general: { limit: calls, intervalMs }, search: HUBSPOT_SEARCH_RATE };
+}

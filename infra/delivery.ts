@@ -1,0 +1,142 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
+import { Schedule } from 'aws-cdk-lib/aws-events';
+import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { TABLE } from '../shared/store/table.ts';
+import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
+import { type DurableQueue, deadLetterQueue, durableQueue } from './durable-queue.ts';
+import { EXPENDABLE, runExpendably } from './expendable-run.ts';
+import { type BySystem, bySystem, idPrefix, type SystemName, systemNames } from './systems.ts';
+import { grantTableRights } from './table-rights.ts';
+
+export interface DeliveryProps {
+  readonly ground: FunctionGround;
+  readonly table: ITableV2;
+  readonly secrets: BySystem<ISecret>;
+  /** Batches written to one system at once. */
+  readonly concurrency: number;
+}
+
+/** From commit to CRM: dispatch asks for deliveries, deliver makes them, sweep asks again for what stayed dirty. */
+export class Delivery extends Construct {
+  readonly queues: BySystem<DurableQueue>;
+  /** Which batches of the stream were given up. Sweep clears it once it has asked again for every dirty record. */
+  readonly streamFailures: Queue;
+  readonly queuesByName: Readonly<Record<string, Queue>>;
+  readonly #props: DeliveryProps;
+
+  constructor(scope: Construct, id: string, props: DeliveryProps) {
+    super(scope, id);
+    this.#props = props;
+    this.queues = bySystem((system) => this.#deliverTo(system));
+    this.streamFailures = deadLetterQueue(this, 'StreamFailures');
+    this.queuesByName = {
+      'salesforce-deliveries': this.queues.salesforce.queue,
+      'salesforce-deliveries-dead-letters': this.queues.salesforce.deadLetterQueue,
+      'hubspot-deliveries': this.queues.hubspot.queue,
+      'hubspot-deliveries-dead-letters': this.queues.hubspot.deadLetterQueue,
+      'stream-failures': this.streamFailures,
+    };
+    this.#dispatch();
+    this.#sweep();
+  }
+
+  #deliverTo(system: SystemName): DurableQueue {
+    const { ground, table, secrets, concurrency } = this.#props;
+    const timeout = Duration.seconds(60); // claim, verify, write, confirm; shorter than the lease of a claim
+    const deliveries = durableQueue(this, `${idPrefix(system)}Deliveries`, timeout);
+    const fn = concordFunction(this, `DeliverTo${idPrefix(system)}`, ground, {
+      name: 'deliver-changes',
+      description: `Makes ${system} hold what the records hold`,
+      timeout,
+      memoryMb: 1024, // the merge of what the verify read finds is work for the processor
+      environment: {
+        CONCORD_SYSTEM: system,
+        CONCORD_TABLE: table.tableName,
+        DELIVERY_QUEUE_URL: deliveries.queue.queueUrl,
+        CONNECTION_SECRET_ARN: secrets[system].secretArn,
+      },
+    });
+    fn.addEventSource(
+      new SqsEventSource(deliveries.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: concurrency }),
+    );
+    grantTableRights(fn, 'deliver-changes', table);
+    allow(fn, ['secretsmanager:GetSecretValue'], [secrets[system].secretArn]);
+    allow(fn, ['sqs:SendMessage'], [deliveries.queue.queueArn]); // puts back what must wait
+    const alarms = ground.alarms;
+    const what = `deliveries to ${system}`;
+    alarms.deadLetters(`${idPrefix(system)}Deliveries`, deliveries.deadLetterQueue, 'deliveries-given-up', `Some ${what}`);
+    alarms.delayed(`${idPrefix(system)}Deliveries`, deliveries.queue, 'deliveries-delayed', `the ${what}`, Duration.minutes(15));
+    return deliveries;
+  }
+
+  #dispatch(): void {
+    const { ground, table } = this.#props;
+    const fn = concordFunction(this, 'Dispatch', ground, {
+      name: 'dispatch-deliveries',
+      description: 'Writes the ledger of what was committed and asks for its deliveries',
+      timeout: Duration.seconds(30),
+      memoryMb: 512,
+      environment: { CONCORD_TABLE: table.tableName, DELIVERY_QUEUE_URLS: this.#queueUrls() },
+    });
+    fn.addEventSource(
+      new DynamoEventSource(table, {
+        startingPosition: StartingPosition.TRIM_HORIZON, // LATEST would lose what is committed while the mapping is made
+        // Lambda's `exists` sees leaves only, so the filter goes down to the attribute's type.
+        filters: [FilterCriteria.filter({ dynamodb: { NewImage: { [TABLE.outbox]: { S: FilterRule.exists() } } } })],
+        batchSize: 100,
+        maxBatchingWindow: Duration.seconds(0), // users wait for this
+        bisectBatchOnError: true,
+        retryAttempts: 5,
+        maxRecordAge: Duration.hours(6), // by then sweep has asked again many times
+        reportBatchItemFailures: true,
+        onFailure: new SqsDlq(this.streamFailures),
+      }),
+    );
+    grantTableRights(fn, 'dispatch-deliveries', table);
+    this.#allowToAsk(fn);
+    ground.alarms.deadLetters(
+      'Dispatch',
+      this.streamFailures,
+      'stream-batches-given-up',
+      'Batches of the stream that failed for good',
+    );
+    ground.alarms.streamDelayed('Dispatch', fn, Duration.minutes(5));
+  }
+
+  #sweep(): void {
+    const { ground, table } = this.#props;
+    const fn = concordFunction(this, 'Sweep', ground, {
+      name: 'sweep-deliveries',
+      description: 'Asks again for deliveries to links that stayed dirty',
+      timeout: Duration.minutes(2),
+      memoryMb: 512,
+      environment: {
+        CONCORD_TABLE: table.tableName,
+        DELIVERY_QUEUE_URLS: this.#queueUrls(),
+        STREAM_FAILURES_QUEUE_URL: this.streamFailures.queueUrl,
+      },
+      asynchronous: EXPENDABLE, // the next sweep asks for the same and more
+    });
+    runExpendably(this, 'SweepSchedule', fn, {
+      description: 'Sweeps for deliveries that were lost',
+      schedule: Schedule.rate(Duration.minutes(5)),
+    });
+    grantTableRights(fn, 'sweep-deliveries', table);
+    this.#allowToAsk(fn);
+    allow(fn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], [this.streamFailures.queueArn]);
+  }
+
+  #queueUrls(): string {
+    return Stack.of(this).toJsonString(bySystem((system) => this.queues[system].queue.queueUrl));
+  }
+
+  #allowToAsk(fn: LambdaFunction): void {
+    const arns = systemNames.map((system) => this.queues[system].queue.queueArn);
+    allow(fn, ['sqs:SendMessage'], arns);
+  }
+}

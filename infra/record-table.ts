@@ -1,0 +1,52 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import {
+  type Attribute,
+  AttributeType,
+  Billing,
+  ProjectionType,
+  StreamViewType,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import { TABLE } from '../shared/store/table.ts';
+
+/** The one table: records with their links, identities, ledger, cursors, budgets and claims. */
+export class RecordTable extends Construct {
+  readonly table: TableV2;
+
+  constructor(scope: Construct, id: string, props: { readonly dataProtection: 'retain' | 'destroy' }) {
+    super(scope, id);
+    const keep = props.dataProtection === 'retain';
+    this.table = new TableV2(this, 'Table', {
+      partitionKey: string(TABLE.partitionKey),
+      sortKey: string(TABLE.sortKey),
+      billing: Billing.onDemand(), // bursts of imports, idle nights
+      encryption: TableEncryptionV2.dynamoOwnedKey(),
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute: TABLE.timeToLive,
+      dynamoStream: StreamViewType.NEW_IMAGE, // an item says itself what it asks for; what it was does not matter
+      deletionProtection: keep,
+      removalPolicy: keep ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      globalSecondaryIndexes: [
+        // Both are sparse: only a dirty record, or one that waits for a person, pays for its entry.
+        {
+          indexName: TABLE.dirtyIndex.name,
+          partitionKey: string(TABLE.dirtyIndex.partitionKey),
+          sortKey: { name: TABLE.dirtyIndex.sortKey, type: AttributeType.NUMBER },
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+        {
+          indexName: TABLE.attentionIndex.name,
+          partitionKey: string(TABLE.attentionIndex.partitionKey),
+          sortKey: string(TABLE.attentionIndex.sortKey),
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+      ],
+    });
+  }
+}
+
+function string(name: string): Attribute {
+  return { name, type: AttributeType.STRING };
+}

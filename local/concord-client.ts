@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
+import type { Environment } from './environment.ts';
+
+const fieldValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+const recordSchema = z.object({
+  record: z.object({
+    recordId: z.string(),
+    version: z.number(),
+    fields: z.record(z.string(), z.object({ value: fieldValue, by: z.string(), atMs: z.number() })),
+    links: z.record(
+      z.string(),
+      z.object({ objectId: z.string().optional(), state: z.string(), refusal: z.object({ code: z.string() }).optional() }),
+    ),
+  }),
+  ledger: z.array(
+    z.object({
+      version: z.number(),
+      correlationId: z.string(),
+      lines: z.array(
+        z.object({
+          event: z.string(),
+          field: z.string().optional(),
+          rule: z.string(),
+          by: z.string(),
+          to: fieldValue.optional(),
+          lost: z.object({ value: fieldValue, by: z.string() }).optional(),
+        }),
+      ),
+    }),
+  ),
+});
+export type ShownRecord = z.infer<typeof recordSchema>;
+
+const statsSchema = z.object({
+  syncs: z.array(z.object({ sync: z.string(), firstSync: z.object({ phase: z.string() }) })),
+  undelivered: z.object({ records: z.number() }),
+  attention: z.object({ records: z.number(), byKind: z.record(z.string(), z.number()) }),
+});
+
+/** What a run asks of Concord: its operator API, and the embedded AWS for "now" and "until quiet". */
+export interface ConcordClient {
+  /** By record id or `system:objectId`; undefined when there is none. */
+  record(id: string): Promise<ShownRecord | undefined>;
+  stats(): Promise<z.infer<typeof statsSchema>>;
+  /** Polls both systems now and waits until all that follows is done. */
+  pollNow(timeoutMs?: number): Promise<void>;
+  /** Nothing queued, nothing running, no notification on its way. */
+  untilQuiet(timeoutMs?: number): Promise<void>;
+  /** Runs the first sync to its end. */
+  untilLive(timeoutMs?: number): Promise<void>;
+}
+
+export function concordClient(environment: Environment): ConcordClient {
+  const get = async (path: string): Promise<unknown> => {
+    const response = await fetch(environment.stack.apiUrl + path);
+    if (response.status === 404) return undefined;
+    if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
+    return response.json();
+  };
+  const untilQuiet = async (timeoutMs = 60_000): Promise<void> => {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      await environment.stack.waitUntilQuiet({ timeoutMs: Math.max(1, deadline - Date.now()) });
+      const pending = environment.crms
+        ? (await environment.crms.salesforce.pendingNotifications()) + (await environment.crms.hubspot.pendingNotifications())
+        : 0;
+      if (pending === 0 && environment.stack.isQuiet()) return;
+      if (Date.now() > deadline) throw new Error(`not quiet within ${timeoutMs} ms: ${pending} notifications are on their way`);
+      await sleep(20);
+    }
+  };
+  const client: ConcordClient = {
+    async record(id) {
+      const found = await get(`/records/${encodeURIComponent(id)}`);
+      return found === undefined ? undefined : recordSchema.parse(found);
+    },
+    stats: async () => statsSchema.parse(await get('/stats')),
+    untilQuiet,
+    async pollNow(timeoutMs) {
+      await environment.stack.runSchedules('Poll');
+      await untilQuiet(timeoutMs);
+    },
+    async untilLive(timeoutMs = 120_000) {
+      const deadline = Date.now() + timeoutMs;
+      while ((await client.stats()).syncs.some((sync) => sync.firstSync.phase !== 'live')) {
+        if (Date.now() > deadline) throw new Error(`the first sync did not end within ${timeoutMs} ms`);
+        await environment.stack.runSchedules('Poll');
+      }
+      await untilQuiet(Math.max(1_000, deadline - Date.now()));
+    },
+  };
+  return client;
+}

@@ -1,0 +1,148 @@
+import type { NativeValues } from '../../../shared/sync/change-hint.ts';
+import type { FieldSpec, FieldType, ObjectDefinition } from './object-schema.ts';
+
+/**
+ * The objects every simulated org has, with the lengths of the object reference
+ * (Salesforce: developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_contact.htm).
+ */
+
+const field = (name: string, label: string, type: FieldType, more: Partial<FieldSpec> = {}): FieldSpec => ({
+  name,
+  label,
+  type,
+  ...more,
+});
+const text = (name: string, label: string, length: number, more: Partial<FieldSpec> = {}) =>
+  field(name, label, 'string', { length, ...more });
+const phone = (name: string, label: string) => field(name, label, 'phone', { length: 40 });
+
+function addressFields(kind: 'Mailing' | 'Other' | 'Billing' | 'Shipping'): FieldSpec[] {
+  const part = (component: string, label: string, type: FieldType, more: Partial<FieldSpec>) =>
+    field(`${kind}${component}`, `${kind} ${label}`, type, { ...more, compound: { field: `${kind}Address`, component } });
+  return [
+    part('Street', 'Street', 'textarea', { length: 255 }),
+    part('City', 'City', 'string', { length: 40 }),
+    part('State', 'State/Province', 'string', { length: 80 }),
+    part('PostalCode', 'Zip/Postal Code', 'string', { length: 20 }),
+    part('Country', 'Country', 'string', { length: 80 }),
+    part('Latitude', 'Latitude', 'double', { precision: 18, scale: 15 }),
+    part('Longitude', 'Longitude', 'double', { precision: 18, scale: 15 }),
+    field(`${kind}Address`, `${kind} Address`, 'address', { readOnly: true }),
+  ];
+}
+
+const owner = field('OwnerId', 'Owner ID', 'reference', { referenceTo: 'User', relationshipName: 'Owner' });
+const SALUTATIONS = ['Mr.', 'Ms.', 'Mrs.', 'Dr.', 'Prof.', 'Mx.'];
+const LEAD_SOURCES = ['Web', 'Phone Inquiry', 'Partner Referral', 'Purchased List', 'Other'];
+const INDUSTRIES = [
+  'Agriculture',
+  'Banking',
+  'Consulting',
+  'Education',
+  'Energy',
+  'Finance',
+  'Manufacturing',
+  'Technology',
+  'Other',
+];
+
+/** `Name` of a person: the parts joined; the salutation is not one of them. */
+function personName(values: NativeValues): string {
+  return [values.FirstName, values.LastName].filter((part) => part !== null && part !== undefined).join(' ');
+}
+
+const nameParts: FieldSpec[] = [
+  text('LastName', 'Last Name', 80, { required: true, compound: { field: 'Name', component: 'LastName' } }),
+  text('FirstName', 'First Name', 40, { compound: { field: 'Name', component: 'FirstName' } }),
+  field('Salutation', 'Salutation', 'picklist', {
+    length: 40,
+    picklist: SALUTATIONS,
+    compound: { field: 'Name', component: 'Salutation' },
+  }),
+  text('Name', 'Full Name', 121, { readOnly: true, formula: personName }),
+];
+
+export const contactObject: ObjectDefinition = {
+  name: 'Contact',
+  label: 'Contact',
+  keyPrefix: '003',
+  mergeable: true,
+  fields: [
+    field('AccountId', 'Account ID', 'reference', { referenceTo: 'Account', relationshipName: 'Account' }),
+    ...nameParts,
+    ...addressFields('Other'),
+    ...addressFields('Mailing'),
+    phone('Phone', 'Business Phone'),
+    phone('Fax', 'Business Fax'),
+    phone('MobilePhone', 'Mobile Phone'),
+    phone('HomePhone', 'Home Phone'),
+    phone('OtherPhone', 'Other Phone'),
+    phone('AssistantPhone', 'Asst. Phone'),
+    field('ReportsToId', 'Reports To ID', 'reference', { referenceTo: 'Contact', relationshipName: 'ReportsTo' }),
+    field('Email', 'Email', 'email', { length: 80, idLookup: true }),
+    text('Title', 'Title', 128),
+    text('Department', 'Department', 80),
+    text('AssistantName', "Assistant's Name", 40),
+    field('LeadSource', 'Lead Source', 'picklist', { length: 255, picklist: LEAD_SOURCES }),
+    field('Birthdate', 'Birthdate', 'date'),
+    field('Description', 'Contact Description', 'textarea', { length: 32_000 }),
+    owner,
+    field('HasOptedOutOfEmail', 'Email Opt Out', 'boolean', { defaultValue: false }),
+    field('DoNotCall', 'Do Not Call', 'boolean', { defaultValue: false }),
+    // The two custom fields of the demonstration org: Concord's own key, and a number people use for a person.
+    text('Concord_Id__c', 'Concord Id', 64, { custom: true, externalId: true, unique: true, idLookup: true }),
+    text('Person_Number__c', 'Person Number', 40, { custom: true, indexed: true }),
+  ],
+};
+
+export const accountObject: ObjectDefinition = {
+  name: 'Account',
+  label: 'Account',
+  keyPrefix: '001',
+  mergeable: true,
+  fields: [
+    text('Name', 'Account Name', 255, { required: true }),
+    field('Type', 'Account Type', 'picklist', { length: 255, picklist: ['Prospect', 'Customer', 'Partner', 'Other'] }),
+    field('ParentId', 'Parent Account ID', 'reference', { referenceTo: 'Account', relationshipName: 'Parent' }),
+    ...addressFields('Billing'),
+    ...addressFields('Shipping'),
+    phone('Phone', 'Account Phone'),
+    text('AccountNumber', 'Account Number', 40),
+    field('Website', 'Website', 'url', { length: 255 }),
+    field('Industry', 'Industry', 'picklist', { length: 255, picklist: INDUSTRIES }),
+    field('AnnualRevenue', 'Annual Revenue', 'currency', { precision: 18, scale: 0 }),
+    field('NumberOfEmployees', 'Employees', 'int', { precision: 8 }),
+    field('Rating', 'Account Rating', 'picklist', { length: 255, picklist: ['Hot', 'Warm', 'Cold'] }),
+    field('Description', 'Account Description', 'textarea', { length: 32_000 }),
+    owner,
+    text('Concord_Id__c', 'Concord Id', 64, { custom: true, externalId: true, unique: true, idLookup: true }),
+  ],
+};
+
+/** Users come and go with the persons that a test names; the API may only read them. */
+export const userObject: ObjectDefinition = {
+  name: 'User',
+  label: 'User',
+  keyPrefix: '005',
+  captured: false,
+  readOnly: true,
+  fields: [
+    text('Username', 'Username', 80, { required: true, indexed: true }),
+    ...nameParts,
+    field('Email', 'Email', 'email', { length: 128 }),
+    field('IsActive', 'Active', 'boolean', { defaultValue: true }),
+  ],
+};
+
+export const organizationObject: ObjectDefinition = {
+  name: 'Organization',
+  label: 'Organization',
+  keyPrefix: '00D',
+  captured: false,
+  readOnly: true,
+  fields: [
+    text('Name', 'Name', 80, { required: true }),
+    text('OrganizationType', 'Edition', 40),
+    field('IsSandbox', 'Is Sandbox', 'boolean', { defaultValue: true }),
+  ],
+};
