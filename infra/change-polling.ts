@@ -1,19 +1,18 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Schedule } from 'aws-cdk-lib/aws-events';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
 import { EXPENDABLE, runExpendably } from './expendable-run.ts';
+import type { RecordTable } from './record-table.ts';
 import { type BySystem, bySystem, idPrefix, type SystemName, systemNames } from './systems.ts';
-import { grantTableRights } from './table-rights.ts';
 
 export interface ChangePollingProps {
   readonly ground: FunctionGround;
   readonly system: SystemName;
   readonly everyMinutes: number;
-  readonly table: ITableV2;
+  readonly records: RecordTable;
   readonly secret: ISecret;
   /** Of all systems: a first sync announces its matches to both sides. */
   readonly changes: BySystem<IQueue>;
@@ -23,7 +22,7 @@ export interface ChangePollingProps {
 export class ChangePolling extends Construct {
   constructor(scope: Construct, id: string, props: ChangePollingProps) {
     super(scope, id);
-    const { system, everyMinutes, table, secret, changes } = props;
+    const { system, everyMinutes, records, secret, changes } = props;
     const fn = concordFunction(this, `Poll${idPrefix(system)}`, props.ground, {
       name: 'poll-changes',
       description: `Lists what changed in ${system}`,
@@ -31,13 +30,13 @@ export class ChangePolling extends Construct {
       memoryMb: 512, // it mostly waits for the CRM
       environment: {
         CONCORD_SYSTEM: system,
-        CONCORD_TABLE: table.tableName,
+        CONCORD_TABLE: records.table.tableName,
         CHANGES_QUEUE_URLS: Stack.of(this).toJsonString(bySystem((name) => changes[name].queueUrl)),
         CONNECTION_SECRET_ARN: secret.secretArn,
       },
       asynchronous: EXPENDABLE, // the next poll lists the same and more
     });
-    grantTableRights(fn, 'poll-changes', table);
+    records.grant(fn, 'poll-changes');
     allow(fn, ['secretsmanager:GetSecretValue'], [secret.secretArn]);
     allow(
       fn,

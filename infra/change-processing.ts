@@ -1,18 +1,17 @@
 import { Duration } from 'aws-cdk-lib';
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
 import { durableQueue } from './durable-queue.ts';
+import type { RecordTable } from './record-table.ts';
 import { idPrefix, type SystemName } from './systems.ts';
-import { grantTableRights } from './table-rights.ts';
 
 export interface ChangeProcessingProps {
   readonly ground: FunctionGround;
   readonly system: SystemName;
-  readonly table: ITableV2;
+  readonly records: RecordTable;
   readonly secret: ISecret;
   /** Batches decided on at once. */
   readonly concurrency: number;
@@ -25,7 +24,7 @@ export class ChangeProcessing extends Construct {
 
   constructor(scope: Construct, id: string, props: ChangeProcessingProps) {
     super(scope, id);
-    const { system, table, secret, ground } = props;
+    const { system, records, secret, ground } = props;
     const timeout = Duration.seconds(60); // room for a slow read of the CRM and three rounds of a contended record
     const { queue, deadLetterQueue } = durableQueue(this, 'Changes', timeout);
     this.queue = queue;
@@ -37,7 +36,7 @@ export class ChangeProcessing extends Construct {
       memoryMb: 1024, // deciding on a drained backlog is work for the processor
       environment: {
         CONCORD_SYSTEM: system,
-        CONCORD_TABLE: table.tableName,
+        CONCORD_TABLE: records.table.tableName,
         CHANGES_QUEUE_URL: queue.queueUrl,
         CONNECTION_SECRET_ARN: secret.secretArn,
       },
@@ -49,7 +48,7 @@ export class ChangeProcessing extends Construct {
         maxConcurrency: props.concurrency,
       }),
     );
-    grantTableRights(fn, 'process-changes', table);
+    records.grant(fn, 'process-changes');
     allow(fn, ['secretsmanager:GetSecretValue'], [secret.secretArn]);
     allow(fn, ['sqs:SendMessage'], [queue.queueArn]); // a read that could not be believed yet is put back
     const alarms = ground.alarms;

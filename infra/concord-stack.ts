@@ -40,7 +40,7 @@ export class ConcordStack extends Stack {
 
     const alarms = new Alarms(this, 'Alarms', { service, email: settings.alarmEmail });
     const ground: FunctionGround = { bundleDirectory: props.bundleDirectory, service, logRetention: logRetentionDays, alarms };
-    const { table } = new RecordTable(this, 'Records', { dataProtection });
+    const records = new RecordTable(this, 'Records', { tenant, dataProtection });
     const connections = new ConnectionSecrets(this, 'Connections', { tenant, dataProtection, alarms });
     const { secrets } = connections;
     const frontDoor = new FrontDoor(this, 'FrontDoor', { logRetention: logRetentionDays });
@@ -50,7 +50,7 @@ export class ConcordStack extends Stack {
         new ChangeProcessing(this, `${idPrefix(system)}Processing`, {
           ground,
           system,
-          table,
+          records,
           secret: secrets[system],
           concurrency: settings.changesConcurrency,
         }),
@@ -62,12 +62,12 @@ export class ConcordStack extends Stack {
           ground,
           system,
           everyMinutes: topology[system].pollEveryMinutes,
-          table,
+          records,
           secret: secrets[system],
           changes,
         }),
     );
-    const delivery = new Delivery(this, 'Delivery', { ground, table, secrets, concurrency: settings.deliveriesConcurrency });
+    const delivery = new Delivery(this, 'Delivery', { ground, records, secrets, concurrency: settings.deliveriesConcurrency });
     const ingress = new WebhookIngress(this, 'WebhookIngress', { ground, frontDoor, secrets, changes });
     const events = this.#salesforceEvents(salesforceEventSource, topology.salesforce.objects, changes.salesforce, alarms);
 
@@ -77,7 +77,7 @@ export class ConcordStack extends Stack {
       ...delivery.queuesByName,
       ...events?.queuesByName,
     };
-    new OperatorApi(this, 'OperatorApi', { ground, frontDoor, table, queues });
+    new OperatorApi(this, 'OperatorApi', { ground, frontDoor, records, queues });
 
     this.#output('ApiUrl', frontDoor.url, 'The operator API');
     this.#output('HubspotWebhookUrl', ingress.hubspotUrl, 'Target URL of the HubSpot app');
@@ -91,7 +91,7 @@ export class ConcordStack extends Stack {
     }
     for (const [name, queue] of Object.entries(queues))
       this.#output(queueOutput(name), queue.queueName, `Queue shown as ${name}`);
-    this.#output('TableName', table.tableName, 'Records, links, ledger');
+    this.#output('TableName', records.table.tableName, 'Records, links, ledger');
     this.#output('AlarmTopicArn', alarms.topic.topicArn, 'Subscribe here to hear the alarms');
   }
 

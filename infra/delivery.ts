@@ -1,5 +1,4 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Schedule } from 'aws-cdk-lib/aws-events';
 import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
@@ -10,12 +9,12 @@ import { TABLE } from '../shared/store/table.ts';
 import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
 import { type DurableQueue, deadLetterQueue, durableQueue } from './durable-queue.ts';
 import { EXPENDABLE, runExpendably } from './expendable-run.ts';
+import type { RecordTable } from './record-table.ts';
 import { type BySystem, bySystem, idPrefix, type SystemName, systemNames } from './systems.ts';
-import { grantTableRights } from './table-rights.ts';
 
 export interface DeliveryProps {
   readonly ground: FunctionGround;
-  readonly table: ITableV2;
+  readonly records: RecordTable;
   readonly secrets: BySystem<ISecret>;
   /** Batches written to one system at once. */
   readonly concurrency: number;
@@ -24,7 +23,7 @@ export interface DeliveryProps {
 /** From commit to CRM: dispatch asks for deliveries, deliver makes them, sweep asks again for what stayed dirty. */
 export class Delivery extends Construct {
   readonly queues: BySystem<DurableQueue>;
-  /** Which batches of the stream were given up. Sweep clears it once it has asked again for every dirty record. */
+  /** Which batches of the stream were given up. Sweep asks for their deliveries again; their ledger lines need a person (docs/runbook.md). */
   readonly streamFailures: Queue;
   readonly queuesByName: Readonly<Record<string, Queue>>;
   readonly #props: DeliveryProps;
@@ -46,7 +45,7 @@ export class Delivery extends Construct {
   }
 
   #deliverTo(system: SystemName): DurableQueue {
-    const { ground, table, secrets, concurrency } = this.#props;
+    const { ground, records, secrets, concurrency } = this.#props;
     const timeout = Duration.seconds(60); // claim, verify, write, confirm; shorter than the lease of a claim
     const deliveries = durableQueue(this, `${idPrefix(system)}Deliveries`, timeout);
     const fn = concordFunction(this, `DeliverTo${idPrefix(system)}`, ground, {
@@ -56,7 +55,7 @@ export class Delivery extends Construct {
       memoryMb: 1024, // the merge of what the verify read finds is work for the processor
       environment: {
         CONCORD_SYSTEM: system,
-        CONCORD_TABLE: table.tableName,
+        CONCORD_TABLE: records.table.tableName,
         DELIVERY_QUEUE_URL: deliveries.queue.queueUrl,
         CONNECTION_SECRET_ARN: secrets[system].secretArn,
       },
@@ -64,7 +63,7 @@ export class Delivery extends Construct {
     fn.addEventSource(
       new SqsEventSource(deliveries.queue, { batchSize: 10, reportBatchItemFailures: true, maxConcurrency: concurrency }),
     );
-    grantTableRights(fn, 'deliver-changes', table);
+    records.grant(fn, 'deliver-changes');
     allow(fn, ['secretsmanager:GetSecretValue'], [secrets[system].secretArn]);
     allow(fn, ['sqs:SendMessage'], [deliveries.queue.queueArn]); // puts back what must wait
     const alarms = ground.alarms;
@@ -75,16 +74,16 @@ export class Delivery extends Construct {
   }
 
   #dispatch(): void {
-    const { ground, table } = this.#props;
+    const { ground, records } = this.#props;
     const fn = concordFunction(this, 'Dispatch', ground, {
       name: 'dispatch-deliveries',
       description: 'Writes the ledger of what was committed and asks for its deliveries',
       timeout: Duration.seconds(30),
       memoryMb: 512,
-      environment: { CONCORD_TABLE: table.tableName, DELIVERY_QUEUE_URLS: this.#queueUrls() },
+      environment: { CONCORD_TABLE: records.table.tableName, DELIVERY_QUEUE_URLS: this.#queueUrls() },
     });
     fn.addEventSource(
-      new DynamoEventSource(table, {
+      new DynamoEventSource(records.table, {
         startingPosition: StartingPosition.TRIM_HORIZON, // LATEST would lose what is committed while the mapping is made
         // Lambda's `exists` sees leaves only, so the filter goes down to the attribute's type.
         filters: [FilterCriteria.filter({ dynamodb: { NewImage: { [TABLE.outbox]: { S: FilterRule.exists() } } } })],
@@ -97,7 +96,7 @@ export class Delivery extends Construct {
         onFailure: new SqsDlq(this.streamFailures),
       }),
     );
-    grantTableRights(fn, 'dispatch-deliveries', table);
+    records.grant(fn, 'dispatch-deliveries');
     this.#allowToAsk(fn);
     ground.alarms.deadLetters(
       'Dispatch',
@@ -109,14 +108,14 @@ export class Delivery extends Construct {
   }
 
   #sweep(): void {
-    const { ground, table } = this.#props;
+    const { ground, records } = this.#props;
     const fn = concordFunction(this, 'Sweep', ground, {
       name: 'sweep-deliveries',
       description: 'Asks again for deliveries to links that stayed dirty',
       timeout: Duration.minutes(2),
       memoryMb: 512,
       environment: {
-        CONCORD_TABLE: table.tableName,
+        CONCORD_TABLE: records.table.tableName,
         DELIVERY_QUEUE_URLS: this.#queueUrls(),
         STREAM_FAILURES_QUEUE_URL: this.streamFailures.queueUrl,
       },
@@ -126,7 +125,7 @@ export class Delivery extends Construct {
       description: 'Sweeps for deliveries that were lost',
       schedule: Schedule.rate(Duration.minutes(5)),
     });
-    grantTableRights(fn, 'sweep-deliveries', table);
+    records.grant(fn, 'sweep-deliveries');
     this.#allowToAsk(fn);
     allow(fn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], [this.streamFailures.queueArn]);
   }

@@ -22,7 +22,7 @@ export function durableQueue(scope: Construct, id: string, consumerTimeout: Dura
   return { queue, deadLetterQueue: deadLetters };
 }
 
-/** The end of the line: what lies here waits for a person (or, for the stream, the next sweep), and an alarm says so. */
+/** The end of the line: what lies here waits for a person, and an alarm says so. */
 export function deadLetterQueue(scope: Construct, id: string): Queue {
   const queue = new Queue(scope, id, {
     encryption: QueueEncryption.SQS_MANAGED,

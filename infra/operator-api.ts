@@ -1,16 +1,15 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import { HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2';
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
 import type { FrontDoor, Route } from './front-door.ts';
-import { grantTableRights } from './table-rights.ts';
+import type { RecordTable } from './record-table.ts';
 
 export interface OperatorApiProps {
   readonly ground: FunctionGround;
   readonly frontDoor: FrontDoor;
-  readonly table: ITableV2;
+  readonly records: RecordTable;
   /** Every queue whose depth an operator wants to see, by the name it is shown under. */
   readonly queues: Readonly<Record<string, IQueue>>;
 }
@@ -31,7 +30,7 @@ const routes: readonly Route[] = [
 export class OperatorApi extends Construct {
   constructor(scope: Construct, id: string, props: OperatorApiProps) {
     super(scope, id);
-    const { ground, frontDoor, table, queues } = props;
+    const { ground, frontDoor, records, queues } = props;
     const stack = Stack.of(this);
     const fn = concordFunction(this, 'OperatorApi', ground, {
       name: 'operator-api',
@@ -39,11 +38,11 @@ export class OperatorApi extends Construct {
       timeout: Duration.seconds(15), // API Gateway waits 30 s at most
       memoryMb: 512,
       environment: {
-        CONCORD_TABLE: table.tableName,
+        CONCORD_TABLE: records.table.tableName,
         QUEUE_URLS: stack.toJsonString(Object.fromEntries(Object.entries(queues).map(([name, queue]) => [name, queue.queueUrl]))),
       },
     });
-    grantTableRights(fn, 'operator-api', table);
+    records.grant(fn, 'operator-api');
     allow(
       fn,
       ['sqs:GetQueueAttributes'],

@@ -1,75 +1,59 @@
-import type { ITableV2 } from 'aws-cdk-lib/aws-dynamodb';
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
-import { TABLE } from '../shared/store/table.ts';
-import { allow } from './concord-function.ts';
 import type { FunctionName } from './function-bundle.ts';
 
-interface TableRights {
+export interface TableRights {
   readonly table: readonly string[];
   readonly dirtyIndex?: readonly string[];
   readonly attentionIndex?: readonly string[];
 }
 
-const none: TableRights = { table: [] };
-
 /**
- * What each function may do with the table, and nothing else: no function scans, and only those that commit delete.
- * A transaction needs the rights of the items in it; there is none for the transaction itself.
+ * What each function may do with the table, and nothing else: no function scans. A transaction needs the rights of the
+ * items in it; there is none for the transaction itself.
  */
-export const tableRights: Readonly<Record<FunctionName, TableRights>> = {
-  'receive-hubspot-webhook': none,
-  'receive-salesforce-message': none,
+export const tableRights: Readonly<Partial<Record<FunctionName, TableRights>>> = {
   'poll-changes': {
     table: [
       'dynamodb:GetItem', // cursor, budget
-      'dynamodb:BatchGetItem', // identities of a first sync's rows
-      'dynamodb:Query', // listed rows of a first sync
-      'dynamodb:PutItem', // listed rows
-      'dynamodb:BatchWriteItem',
-      'dynamodb:UpdateItem', // cursor and lease, on condition; budget
+      'dynamodb:Query', // state and listed objects of a first sync, rows seen lately
+      'dynamodb:PutItem', // rows seen, state of a first sync, cases for review
+      'dynamodb:BatchWriteItem', // listed objects
+      'dynamodb:UpdateItem', // cursor and its lease, listings, budget
     ],
   },
   'process-changes': {
     table: [
-      'dynamodb:GetItem',
+      'dynamodb:GetItem', // budget
       'dynamodb:BatchGetItem', // identities and records of a batch
-      'dynamodb:Query',
-      'dynamodb:PartiQLUpdate', // many single-record commits in one call, each on its own condition
-      'dynamodb:PutItem',
-      'dynamodb:UpdateItem', // also budget and breaker
-      'dynamodb:DeleteItem', // identities of an unlinked object
-      'dynamodb:ConditionCheckItem',
+      'dynamodb:Query', // state of a first sync
+      'dynamodb:PartiQLUpdate', // many commits in one call, each on its own condition
+      'dynamodb:PutItem', // new records, identities, match keys, ledger lines, cases for review
+      'dynamodb:UpdateItem', // commits within a transaction, budget
+      'dynamodb:DeleteItem', // match keys that a record has left
     ],
   },
   'deliver-changes': {
     table: [
-      'dynamodb:GetItem',
-      'dynamodb:BatchGetItem',
-      'dynamodb:Query',
+      'dynamodb:GetItem', // budget
+      'dynamodb:BatchGetItem', // records of a batch, owners of objects
       'dynamodb:PartiQLUpdate', // claims and confirms of a batch
-      'dynamodb:PutItem', // the identity of a created object
-      'dynamodb:UpdateItem', // also budget and breaker
-      'dynamodb:DeleteItem',
-      'dynamodb:ConditionCheckItem',
+      'dynamodb:PutItem', // identities of created objects, ledger lines
+      'dynamodb:UpdateItem', // commits within a transaction, budget
     ],
   },
   'dispatch-deliveries': {
-    table: ['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], // ledger lines
+    table: ['dynamodb:BatchWriteItem'], // ledger lines
   },
   'sweep-deliveries': {
-    table: ['dynamodb:BatchGetItem'],
+    table: ['dynamodb:BatchGetItem'], // dirty records
     dirtyIndex: ['dynamodb:Query'],
   },
   'operator-api': {
-    table: ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'],
+    table: [
+      'dynamodb:GetItem', // cursors
+      'dynamodb:BatchGetItem', // records, identities
+      'dynamodb:Query', // a record with its ledger, first syncs, cases for review
+    ],
     dirtyIndex: ['dynamodb:Query'],
     attentionIndex: ['dynamodb:Query'],
   },
 };
-
-export function grantTableRights(fn: LambdaFunction, name: FunctionName, table: ITableV2): void {
-  const { table: onTable, dirtyIndex = [], attentionIndex = [] } = tableRights[name];
-  if (onTable.length > 0) allow(fn, onTable, [table.tableArn]);
-  if (dirtyIndex.length > 0) allow(fn, dirtyIndex, [`${table.tableArn}/index/${TABLE.dirtyIndex.name}`]);
-  if (attentionIndex.length > 0) allow(fn, attentionIndex, [`${table.tableArn}/index/${TABLE.attentionIndex.name}`]);
-}

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { AwsError } from './aws-error.ts';
 import type { AccessRequest } from './iam.ts';
+import { parseRequest } from './json-api.ts';
 import { leadingKeys, type PartitionKeyOf } from './leading-keys.ts';
 import { eventBusArn, indexArn, type LocalAccount, queueArn, queueNameOf, secretArn, tableArn } from './local-account.ts';
 import { readStatement } from './partiql.ts';
@@ -48,26 +48,19 @@ const streamRequestSchema = z.object({ StreamArn: z.string().optional() });
 export function accessRequests(service: ServiceName, operation: string, body: unknown, context: AccessContext): AccessRequest[] {
   switch (service) {
     case 'dynamodb':
-      return dynamoRequests(operation, read(dynamoSchema, body), body, context);
+      return dynamoRequests(operation, parseRequest(dynamoSchema, body), body, context);
     case 'dynamodbstreams':
-      return [{ action: `dynamodb:${operation}`, resource: read(streamRequestSchema, body).StreamArn ?? '*' }];
+      return [{ action: `dynamodb:${operation}`, resource: parseRequest(streamRequestSchema, body).StreamArn ?? '*' }];
     case 'sqs':
-      return queueRequests(operation, read(queueRequestSchema, body), context.account);
+      return queueRequests(operation, parseRequest(queueRequestSchema, body), context.account);
     case 'events':
       return eventRequests(operation, body, context.account);
     case 'secretsmanager': {
-      const { SecretId } = read(secretRequestSchema, body);
+      const { SecretId } = parseRequest(secretRequestSchema, body);
       const arn = SecretId === undefined ? '*' : SecretId.startsWith('arn:') ? SecretId : secretArn(context.account, SecretId);
       return [{ action: `secretsmanager:${operation}`, resource: arn }];
     }
   }
-}
-
-function read<T extends z.ZodType>(schema: T, body: unknown): z.infer<T> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new AwsError('ValidationException', `1 validation error detected: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 function dynamoRequests(
@@ -129,6 +122,6 @@ function queueRequests(operation: string, request: z.infer<typeof queueRequestSc
 function eventRequests(operation: string, body: unknown, account: LocalAccount): AccessRequest[] {
   const action = `events:${operation}`;
   if (operation !== 'PutEvents') return [{ action, resource: '*' }];
-  const buses = new Set(read(putEventsSchema, body).Entries.map(({ EventBusName = 'default' }) => EventBusName));
+  const buses = new Set(parseRequest(putEventsSchema, body).Entries.map(({ EventBusName = 'default' }) => EventBusName));
   return [...buses].map((bus) => ({ action, resource: bus.startsWith('arn:') ? bus : eventBusArn(account, bus) }));
 }

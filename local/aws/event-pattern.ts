@@ -53,7 +53,7 @@ const elements = (value: unknown): readonly unknown[] => (Array.isArray(value) ?
 
 function fieldOf(event: unknown, name: string): unknown {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) return undefined;
-  return Object.entries(event).find(([key]) => key === name)?.[1];
+  return Object.hasOwn(event, name) ? Reflect.get(event, name) : undefined;
 }
 
 function compileMatcher(matcher: unknown, field: string): ValueTest {

@@ -10,7 +10,12 @@ const crmsOptionsSchema = z.object({
   hubspotPort: z.int(),
   eventsEndpoint: z.url(),
   webhookUrl: z.url(),
-  secrets: z.object({ salesforceClientSecret: z.string(), hubspotAccessToken: z.string(), hubspotWebhookSecret: z.string(), outboundMessageToken: z.string() }),
+  secrets: z.object({
+    salesforceClientSecret: z.string(),
+    hubspotAccessToken: z.string(),
+    hubspotWebhookSecret: z.string(),
+    outboundMessageToken: z.string(),
+  }),
   /** Where to keep the CRMs' data between starts. */
   stateDir: z.string().optional(),
 });
@@ -27,7 +32,11 @@ async function main(options: CrmsOptions): Promise<void> {
     port: options.salesforcePort,
     organizationId: LOCAL_ORGANIZATION_ID,
     events: { endpoint: options.eventsEndpoint, source: LOCAL_EVENT_SOURCE, accessKeyId: RELAY_ACCESS_KEY },
-    credentials: { clientId: 'concord-local', clientSecret: options.secrets.salesforceClientSecret, username: 'concord@example.test' },
+    credentials: {
+      clientId: 'concord-local',
+      clientSecret: options.secrets.salesforceClientSecret,
+      username: 'concord@example.test',
+    },
   });
   const hubspot = await startHubSpotSimulator({
     port: options.hubspotPort,

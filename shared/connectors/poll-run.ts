@@ -8,7 +8,7 @@
  *
  * @param page.fromMs - stamp after which the page begins.
  * @param page.toMs - stamp of its last row; undefined when it is the last page there is.
- * @param page.askedAtMs - by the earlier of the system's clock and ours.
+ * @param page.askedAtMs - by the system's clock.
  */
 export function resumeAfterPage(
   known: number | undefined,

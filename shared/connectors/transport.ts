@@ -90,10 +90,15 @@ export function unavailable(system: string, answer: HttpAnswer, nowMs: number): 
   );
 }
 
-/** When the answer came from, by the earlier of the two clocks: that of the system (`Date`) and ours. */
-export function earlierClock(answer: HttpAnswer, oursMs: number): number {
+/**
+ * When a call was asked, by the clock of the system that answered it (its `Date` header), since that
+ * clock stamps its rows too; by ours where it sends none.
+ *
+ * @param times - by our clock, epoch ms.
+ */
+export function askedAtTheirs(answer: HttpAnswer, times: { askedAtMs: number; answeredAtMs: number }): number {
   const theirs = Date.parse(answer.headers.get('date') ?? '');
-  return Number.isNaN(theirs) ? oursMs : Math.min(theirs, oursMs);
+  return Number.isNaN(theirs) ? times.askedAtMs : theirs - Math.max(0, times.answeredAtMs - times.askedAtMs);
 }
 
 const NEVER_CONNECTED: ReadonlySet<string> = new Set([

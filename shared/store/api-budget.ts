@@ -59,8 +59,8 @@ interface Spare {
   readonly untilMs: number;
 }
 
-/** What an acquire has to wait for. */
-type Turn = { readonly atMs: number; readonly granted: boolean };
+/** What an acquire has to wait for: its leased calls, which lapse, or the moment to ask again. */
+type Turn = { readonly atMs: number; readonly lapseMs?: number };
 
 function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: Lane, start: CallLimit) {
   const { client, tableName, now } = context;
@@ -70,7 +70,7 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
   let learnt: CallLimit | undefined; // from answers, not yet in the item perhaps
   let spare: Spare | undefined;
   let appetite = 1; // calls that this instance used from its last lease, doubled while they run out early
-  let waiting = 0; // calls that acquires of this instance wait for
+  let unserved = 0; // calls that acquires of this instance have no lease for yet
   let localPauseMs = 0;
   let unsharedPauseMs = 0;
   let daySpentUntilMs = 0;
@@ -95,19 +95,20 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
   async function take(calls: number, deadlineMs: number): Promise<Turn> {
     if (unsharedPauseMs > now()) await share(unsharedPauseMs);
     unsharedPauseMs = 0;
-    if (localPauseMs > now()) return { atMs: localPauseMs, granted: false };
+    if (localPauseMs > now()) return { atMs: localPauseMs };
 
     const limit = limitNow();
     const isKnown = account !== undefined && account.limit === limit.limit && account.intervalMs === limit.intervalMs;
-    if (isKnown && isCountless(limit)) return { atMs: now(), granted: true };
+    if (isKnown && isCountless(limit)) return { atMs: now(), lapseMs: Number.POSITIVE_INFINITY };
     if (spare !== undefined && spare.calls >= calls && spare.untilMs >= now() && spare.fromMs <= deadlineMs) {
       spare.calls -= calls;
-      return { atMs: spare.fromMs, granted: true };
+      return { atMs: spare.fromMs, lapseMs: spare.untilMs };
     }
     return lease(calls, deadlineMs);
   }
 
   async function lease(calls: number, deadlineMs: number): Promise<Turn> {
+    learnAppetite();
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const limit = limitNow();
       const pace = paceOf(limit);
@@ -116,33 +117,36 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
           `${calls} calls at once are more than ${system} allows per interval (${pace.allowed}); ask for fewer`,
         );
       }
-      const chunk = chunkOf(calls, pace);
-      const nowUs = now() * 1000;
-      const takenUs = Math.max(account?.spokenForUs ?? 0, nowUs) + costUs(pace, chunk) - headStartUs(pace, chunk);
-      if (takenUs > deadlineMs * 1000) return { atMs: Math.ceil(takenUs / 1000), granted: false };
-      const spokenForUs = await moveOn(limit, pace, chunk, deadlineMs);
+      const nowMs = now();
+      const wished = Math.min(pace.burst, Math.max(calls, appetite, unserved));
+      // More than was asked for only where it is to be had at once.
+      const chunk = wished > calls && usableFromMs(pace, wished, nowMs) <= nowMs ? wished : calls;
+      const soonestMs = usableFromMs(pace, chunk, nowMs);
+      if (soonestMs > deadlineMs) return { atMs: soonestMs };
+      const spokenForUs = await moveOn(limit, pace, chunk, nowMs, deadlineMs);
       if (spokenForUs === undefined) {
-        if (account !== undefined && account.pausedUntilMs > now()) return { atMs: account.pausedUntilMs, granted: false };
+        if (account !== undefined && account.pausedUntilMs > now()) return { atMs: account.pausedUntilMs };
         continue; // `account` is what it is now
       }
-      const fromMs = Math.max(now(), Math.ceil((spokenForUs - headStartUs(pace, chunk)) / 1000));
-      spare = { leased: chunk, calls: chunk - calls, fromMs, untilMs: fromMs + pace.usableMs };
-      return { atMs: fromMs, granted: true };
+      const fromMs = Math.max(nowMs, Math.ceil((spokenForUs - headStartUs(pace, chunk)) / 1000));
+      const untilMs = fromMs + pace.usableMs;
+      if (now() > untilMs) continue; // the table took longer to answer than the lease lasts
+      spare = { leased: chunk, calls: chunk - calls, fromMs, untilMs };
+      return { atMs: fromMs, lapseMs: untilMs };
     }
     throw tooLate(now() + Math.ceil(paceOf(limitNow()).stepUs / 1000));
   }
 
-  /** More than was asked for only where calls are to be had at once and this instance has shown that it uses them. */
-  function chunkOf(calls: number, pace: CallPace): number {
-    if (spare !== undefined && now() > spare.untilMs) {
-      appetite = Math.max(1, spare.leased - spare.calls); // lapsed: take what was really used
-    } else if (spare !== undefined) {
-      appetite = Math.max(appetite, spare.leased) * 2;
-    }
-    appetite = Math.min(appetite, pace.burst);
-    const chunk = Math.max(calls, Math.min(pace.burst, Math.max(appetite, waiting)));
-    const afterUs = Math.max(account?.spokenForUs ?? 0, now() * 1000) + costUs(pace, chunk) - headStartUs(pace, chunk);
-    return afterUs <= now() * 1000 ? chunk : calls;
+  /** An instance that used up its last lease in time gets twice as many; one that let calls lapse only what it used. */
+  function learnAppetite(): void {
+    if (spare === undefined) return;
+    appetite = now() <= spare.untilMs || spare.calls === 0 ? 2 * Math.max(appetite, spare.leased) : spare.leased - spare.calls;
+    appetite = Math.max(1, Math.min(appetite, paceOf(limitNow()).burst));
+  }
+
+  function usableFromMs(pace: CallPace, chunk: number, nowMs: number): number {
+    const spokenForUs = Math.max(account?.spokenForUs ?? 0, nowMs * 1000) + costUs(pace, chunk);
+    return Math.ceil((spokenForUs - headStartUs(pace, chunk)) / 1000);
   }
 
   /**
@@ -150,13 +154,19 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
    *
    * @returns the account's new time, or undefined (and `account` brought up to date) when it is not as we thought.
    */
-  async function moveOn(limit: CallLimit, pace: CallPace, chunk: number, deadlineMs: number): Promise<number | undefined> {
-    const nowUs = now() * 1000;
+  async function moveOn(
+    limit: CallLimit,
+    pace: CallPace,
+    chunk: number,
+    nowMs: number,
+    deadlineMs: number,
+  ): Promise<number | undefined> {
+    const nowUs = nowMs * 1000;
     const cost = costUs(pace, chunk);
     const isBusy = (account?.spokenForUs ?? 0) > nowUs;
     const values: Item = {
       ':now': { N: String(nowUs) },
-      ':nowMs': { N: String(nowUs / 1000) },
+      ':nowMs': { N: String(nowMs) },
       ':l': { N: String(limit.limit) },
       ':iv': { N: String(limit.intervalMs) },
       ':h': { BOOL: learnt !== undefined || account?.learnt === true },
@@ -217,26 +227,23 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
   return {
     async acquire(calls: number, deadlineMs: number): Promise<void> {
       if (!Number.isInteger(calls) || calls < 1) throw new RangeError(`${calls} calls cannot be asked for; ask for 1 or more`);
-      waiting += calls;
-      try {
-        for (let round = 0; round < ROUNDS_MAX; round++) {
-          const turn = await inTurn(() => take(calls, deadlineMs));
-          const waitMs = turn.atMs - now();
-          if (turn.granted && waitMs <= 0) return;
-          if (turn.atMs > deadlineMs) throw tooLate(turn.atMs);
-          await sleep(Math.max(1, waitMs));
-          if (!turn.granted) continue;
-          // A pause that began during a long wait holds for calls leased before it; a short wait ends before it could help.
-          if (waitMs <= paceOf(limitNow()).usableMs) return;
-          const pausedUntilMs = Math.max(localPauseMs, await sharedPauseMs());
-          if (pausedUntilMs <= now()) return;
-          if (pausedUntilMs > deadlineMs) throw tooLate(pausedUntilMs);
-          await sleep(pausedUntilMs - now());
-        }
-        throw tooLate(now() + paceOf(limitNow()).usableMs);
-      } finally {
-        waiting -= calls;
+      for (let round = 0; round < ROUNDS_MAX; round++) {
+        unserved += calls;
+        const turn = await inTurn(() => take(calls, deadlineMs)).finally(() => {
+          unserved -= calls;
+        });
+        if (turn.atMs > deadlineMs) throw tooLate(turn.atMs);
+        const waitMs = turn.atMs - now();
+        if (waitMs > 0) await sleep(waitMs);
+        if (turn.lapseMs === undefined) continue;
+        // A pause that began during a long wait holds for calls leased before it; a short wait ends before it could help.
+        const pausedUntilMs = waitMs > paceOf(limitNow()).usableMs ? await sharedPauseMs() : localPauseMs;
+        // Lapsed: this function was frozen, or the calls were leased for a moment that others used to the full since.
+        if (pausedUntilMs <= now() && now() <= turn.lapseMs) return;
+        if (pausedUntilMs > deadlineMs) throw tooLate(pausedUntilMs);
+        if (pausedUntilMs > now()) await sleep(pausedUntilMs - now());
       }
+      throw tooLate(now() + paceOf(limitNow()).usableMs);
     },
 
     observe(headers: { limit?: number; remaining?: number; intervalMs?: number; dailyRemaining?: number }): void {

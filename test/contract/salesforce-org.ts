@@ -27,13 +27,15 @@ export async function startOrg(options: Partial<SalesforceOptions> = {}): Promis
 /** jsforce as its users have it, logged in by the client credentials grant. */
 export async function connect(
   simulator: SalesforceSimulator,
-  options: { client?: string; version?: string } = {},
+  options: { client?: string; refreshToken?: () => string } = {},
 ): Promise<Connection> {
+  const { client, refreshToken } = options;
   const connection = new Connection({
-    version: options.version ?? '67.0',
+    version: '67.0',
     instanceUrl: simulator.url,
     oauth2: { loginUrl: simulator.url, clientId: CLIENT.clientId, clientSecret: CLIENT.clientSecret },
-    ...(options.client ? { callOptions: { client: options.client } } : {}),
+    ...(client ? { callOptions: { client } } : {}),
+    ...(refreshToken ? { refreshFn: (_connection, callback) => callback(null, refreshToken()) } : {}),
   });
   await connection.authorize({ grant_type: 'client_credentials' });
   return connection;

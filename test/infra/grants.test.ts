@@ -12,53 +12,44 @@ const consume = [
 const send = ['sqs:SendMessage'];
 const depth = ['sqs:GetQueueAttributes'];
 const readSecret = ['secretsmanager:GetSecretValue'];
-const commit = [
+const poll = ['dynamodb:BatchWriteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
+const deliver = [
   'dynamodb:BatchGetItem',
-  'dynamodb:ConditionCheckItem',
-  'dynamodb:DeleteItem',
   'dynamodb:GetItem',
   'dynamodb:PartiQLUpdate',
   'dynamodb:PutItem',
-  'dynamodb:Query',
   'dynamodb:UpdateItem',
 ];
-const list = [
-  'dynamodb:BatchGetItem',
-  'dynamodb:BatchWriteItem',
-  'dynamodb:GetItem',
-  'dynamodb:PutItem',
-  'dynamodb:Query',
-  'dynamodb:UpdateItem',
-];
+const process = [...deliver, 'dynamodb:DeleteItem', 'dynamodb:Query'];
 
 /** Everything that each function may do beside writing its own log. A right that is not here must not be granted. */
 const allowed: Record<string, Record<string, string[]>> = {
   ReceiveHubspotWebhook: { HubspotProcessingChanges: send, ConnectionsHubspot: readSecret },
   ReceiveSalesforceMessage: { SalesforceProcessingChanges: send, ConnectionsSalesforce: readSecret },
   PollSalesforce: {
-    RecordsTable: list,
+    RecordsTable: poll,
     ConnectionsSalesforce: readSecret,
     SalesforceProcessingChanges: send,
     HubspotProcessingChanges: send,
   },
   PollHubspot: {
-    RecordsTable: list,
+    RecordsTable: poll,
     ConnectionsHubspot: readSecret,
     SalesforceProcessingChanges: send,
     HubspotProcessingChanges: send,
   },
   ProcessSalesforce: {
-    RecordsTable: commit,
+    RecordsTable: process,
     ConnectionsSalesforce: readSecret,
     SalesforceProcessingChanges: [...consume, ...send],
   },
-  ProcessHubspot: { RecordsTable: commit, ConnectionsHubspot: readSecret, HubspotProcessingChanges: [...consume, ...send] },
+  ProcessHubspot: { RecordsTable: process, ConnectionsHubspot: readSecret, HubspotProcessingChanges: [...consume, ...send] },
   DeliverToSalesforce: {
-    RecordsTable: commit,
+    RecordsTable: deliver,
     ConnectionsSalesforce: readSecret,
     DeliverySalesforceDeliveries: [...consume, ...send],
   },
-  DeliverToHubspot: { RecordsTable: commit, ConnectionsHubspot: readSecret, DeliveryHubspotDeliveries: [...consume, ...send] },
+  DeliverToHubspot: { RecordsTable: deliver, ConnectionsHubspot: readSecret, DeliveryHubspotDeliveries: [...consume, ...send] },
   Dispatch: {
     'RecordsTable stream': [
       'dynamodb:DescribeStream',
@@ -66,7 +57,7 @@ const allowed: Record<string, Record<string, string[]>> = {
       'dynamodb:GetShardIterator',
       'dynamodb:ListStreams',
     ],
-    RecordsTable: ['dynamodb:BatchWriteItem', 'dynamodb:PutItem'],
+    RecordsTable: ['dynamodb:BatchWriteItem'],
     DeliverySalesforceDeliveries: send,
     DeliveryHubspotDeliveries: send,
     DeliveryStreamFailures: ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
@@ -169,6 +160,18 @@ describe('the rights of each function', () => {
       }
     }
     for (const { Properties } of template.all('AWS::IAM::Role')) expect(Properties).not.toHaveProperty('ManagedPolicyArns');
+  });
+
+  it('reaches items of its own tenant only, whatever it does with the table', () => {
+    const onItems = policies().flatMap(({ PolicyDocument }) =>
+      PolicyDocument.Statement.filter(({ Resource }) =>
+        Resource.some((resource) => /^RecordsTable(\/|$)/.test(resourceName(resource))),
+      ),
+    );
+    expect(onItems.length).toBeGreaterThan(0);
+    for (const { Condition } of onItems) {
+      expect(Condition).toEqual({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['main#*'] } });
+    }
   });
 
   it('lets only the functions that speak to a CRM read its credentials, and only those of their own system', () => {

@@ -34,7 +34,7 @@ export interface SynthesisedTemplate {
   one(type: string, name: string): Resource;
 }
 
-/** Assemblyes the stack around stub handlers. Everything it writes goes to a temporary folder, which it removes. */
+/** Synthesises the stack around stub handlers. Everything it writes goes to a temporary folder, which it removes. */
 export function synthesised(
   context: Readonly<Record<string, unknown>> = {},
   options: { readonly validate?: boolean; readonly tenant?: string; readonly syncs?: readonly SyncShape[] } = {},

@@ -43,7 +43,8 @@ export class Credentials {
   constructor(options: CredentialsOptions) {
     this.options = options;
     const { accessToken, appId, scopes } = options;
-    if (accessToken !== undefined) this.tokens.set(accessToken, { token: accessToken, appId, scopes: [...scopes], revoked: false });
+    if (accessToken !== undefined)
+      this.tokens.set(accessToken, { token: accessToken, appId, scopes: [...scopes], revoked: false });
   }
 
   /** @throws ApiRefusal 401 without a valid token. */
@@ -108,8 +109,15 @@ export class Credentials {
     const { appId, scopes, random } = this.options;
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const token = `CSim${Array.from({ length: 80 }, () => letters[random.below(letters.length)]).join('')}`;
-    const lifetime = wanted.lifetimeSeconds === undefined ? {} : { expiresAtMs: this.options.now() + wanted.lifetimeSeconds * 1000 };
-    this.tokens.set(token, { token, appId: wanted.appId ?? appId, scopes: [...(wanted.scopes ?? scopes)], revoked: false, ...lifetime });
+    const lifetime =
+      wanted.lifetimeSeconds === undefined ? {} : { expiresAtMs: this.options.now() + wanted.lifetimeSeconds * 1000 };
+    this.tokens.set(token, {
+      token,
+      appId: wanted.appId ?? appId,
+      scopes: [...(wanted.scopes ?? scopes)],
+      revoked: false,
+      ...lifetime,
+    });
     return token;
   }
 
@@ -135,7 +143,8 @@ export class Credentials {
   /** All access tokens that can expire have expired. */
   expireTokens(): void {
     const nowMs = this.options.now();
-    for (const token of this.tokens.values()) if (token.expiresAtMs !== undefined) token.expiresAtMs = Math.min(token.expiresAtMs, nowMs);
+    for (const token of this.tokens.values())
+      if (token.expiresAtMs !== undefined) token.expiresAtMs = Math.min(token.expiresAtMs, nowMs);
   }
 
   /** The account's owner disconnects the app: no token works, nor does the refresh token. */

@@ -29,7 +29,7 @@ export const crmRecordSchema = z.object({
 export type CrmRecord = Readonly<z.infer<typeof crmRecordSchema>>;
 
 /** The value of any property, `hs_object_id` and the stamps included; null where it is not set. */
-export function valueOf(type: ObjectType, record: CrmRecord, property: string): string | null {
+export function propertyOf(type: ObjectType, record: CrmRecord, property: string): string | null {
   if (property === 'hs_object_id') return record.id;
   if (property === 'createdate') return isoStamp(record.createdAtMs);
   if (property === type.lastModified) return isoStamp(record.updatedAtMs);
@@ -42,7 +42,7 @@ const HISTORY_ENTRIES_MAX = 50;
 export function historyOf(type: ObjectType, record: CrmRecord, property: string): readonly HistoryEntry[] {
   const known = record.history[property];
   if (known !== undefined) return known;
-  const value = valueOf(type, record, property);
+  const value = propertyOf(type, record, property);
   return value === null ? [] : [{ value, atMs: record.createdAtMs, ...record.origin }];
 }
 

@@ -36,7 +36,16 @@ export const objectTypes: readonly ObjectType[] = [
     label: 'Deal',
     typeId: '0-3',
     lastModified: 'hs_lastmodifieddate',
-    defaultProperties: ['dealname', 'amount', 'closedate', 'pipeline', 'dealstage', 'createdate', 'hs_lastmodifieddate', 'hs_object_id'],
+    defaultProperties: [
+      'dealname',
+      'amount',
+      'closedate',
+      'pipeline',
+      'dealstage',
+      'createdate',
+      'hs_lastmodifieddate',
+      'hs_object_id',
+    ],
     needed: [['dealname'], ['dealstage']],
   },
 ];

@@ -173,7 +173,8 @@ export class Portal {
    */
   merge(store: RecordStore, primary: CrmRecord, absorbed: CrmRecord, author: Author, carrier: Carrier = {}): CrmRecord {
     if (primary.id === absorbed.id) throw invalidRequest('Cannot merge a record with itself');
-    if (mergedIds(primary).length + mergedIds(absorbed).length >= MERGES_MAX) throw new ApiRefusal(414, { message: `more than ${MERGES_MAX} merges` });
+    if (mergedIds(primary).length + mergedIds(absorbed).length >= MERGES_MAX)
+      throw new ApiRefusal(414, { message: `more than ${MERGES_MAX} merges` });
     const atMs = this.options.now();
     const mintsId = this.options.behaviour.mergeMintsNewId;
     const survivorId = mintsId ? store.mintId() : primary.id;
@@ -224,7 +225,9 @@ export class Portal {
       const message = `A property named '${input.name}' already exists.`;
       throw new ApiRefusal(409, { message, category: 'OBJECT_ALREADY_EXISTS' });
     }
-    const unique = [...store.definitions.values()].filter((known) => known.hasUniqueValue && !known.hubspotDefined && !known.archived);
+    const unique = [...store.definitions.values()].filter(
+      (known) => known.hasUniqueValue && !known.hubspotDefined && !known.archived,
+    );
     if (input.hasUniqueValue && unique.length >= UNIQUE_PROPERTIES_MAX) {
       throw invalidRequest(`At most ${UNIQUE_PROPERTIES_MAX} properties of ${store.type.name} can have unique values`);
     }
@@ -262,7 +265,8 @@ export class Portal {
     for (const [name, store] of this.stores) {
       store.clear();
       store.definitions.clear();
-      for (const definition of standardProperties(store.type, this.options.now())) store.definitions.set(definition.name, definition);
+      for (const definition of standardProperties(store.type, this.options.now()))
+        store.definitions.set(definition.name, definition);
       this.indexes.set(name, new SearchIndex());
     }
     for (const { object, ...property } of this.options.properties) {
@@ -271,6 +275,13 @@ export class Portal {
       const groupName = property.groupName ?? propertyGroups[store.type.name];
       this.defineProperty(store, { label: property.name, ...property, fieldType, groupName });
     }
+  }
+
+  /** Another text whenever records, properties or the log have changed. */
+  mark(): string {
+    const definitions = [...this.stores.values()].flatMap((store) => [...store.definitions.values()]);
+    const changedAtMs = definitions.reduce((latest, { updatedAtMs }) => Math.max(latest, updatedAtMs), 0);
+    return `${this.revision} ${this.lastSeq} ${definitions.length} ${changedAtMs}`;
   }
 
   state(): PortalState {
@@ -362,7 +373,10 @@ function originOf(author: Author): CrmRecord['origin'] {
   return userId === undefined ? { sourceType, sourceId } : { sourceType, sourceId, userId };
 }
 
-function changesBetween(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): Record<string, FieldChange> {
+function changesBetween(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): Record<string, FieldChange> {
   const changed = Object.keys(after).filter((name) => before[name] !== after[name]);
   return Object.fromEntries(changed.map((name) => [name, { from: before[name] ?? null, to: after[name] ?? null }]));
 }

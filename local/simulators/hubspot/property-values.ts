@@ -21,9 +21,7 @@ export function acceptValue(
   const refuse = (code: string, message: string): Accepted => ({ problem: { property: definition.name, code, message } });
   switch (definition.type) {
     case 'number':
-      return NUMBER.test(input)
-        ? { value: input }
-        : refuse('INVALID_INTEGER', `${input} was not a valid number.`);
+      return NUMBER.test(input) ? { value: input } : refuse('INVALID_INTEGER', `${input} was not a valid number.`);
     case 'bool':
       return input === 'true' || input === 'false'
         ? { value: input }
@@ -37,12 +35,20 @@ export function acceptValue(
       return atMs === undefined ? refuse('INVALID_DATE', `${input} was not a valid datetime.`) : { value: isoStamp(atMs) };
     }
     case 'enumeration': {
-      const appended = definition.fieldType === 'checkbox' && input.startsWith(';') && current !== '' ? `${current}${input}` : input;
-      const chosen = definition.fieldType === 'checkbox' ? [...new Set(appended.split(';').filter((part) => part !== ''))] : [input];
+      const appended =
+        definition.fieldType === 'checkbox' && input.startsWith(';') && current !== '' ? `${current}${input}` : input;
+      const chosen =
+        definition.fieldType === 'checkbox' ? [...new Set(appended.split(';').filter((part) => part !== ''))] : [input];
       const allowed = definition.options?.map((option) => option.value);
       const strange = allowed && chosen.find((value) => !allowed.includes(value));
-      if (strange !== undefined) return refuse('INVALID_OPTION', `${strange} was not one of the allowed options: [${allowed?.join(', ')}]`);
-      if (definition.name === 'lifecyclestage' && allowed && current !== '' && allowed.indexOf(input) < allowed.indexOf(current)) {
+      if (strange !== undefined)
+        return refuse('INVALID_OPTION', `${strange} was not one of the allowed options: [${allowed?.join(', ')}]`);
+      if (
+        definition.name === 'lifecyclestage' &&
+        allowed &&
+        current !== '' &&
+        allowed.indexOf(input) < allowed.indexOf(current)
+      ) {
         return { value: current }; // moves forward only; backward needs clearing first
       }
       return { value: chosen.join(';') };
@@ -57,7 +63,11 @@ export function acceptValue(
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const EMAIL = /^[^\s@;,]+@[^\s@;,]+\.[^\s@;,.]+$/;
 
-function acceptEmails(inputs: readonly string[], lowerCase: boolean, refuse: (code: string, message: string) => Accepted): Accepted {
+function acceptEmails(
+  inputs: readonly string[],
+  lowerCase: boolean,
+  refuse: (code: string, message: string) => Accepted,
+): Accepted {
   const emails = inputs.map((input) => (lowerCase ? input.trim().toLowerCase() : input.trim()));
   const wrong = emails.find((email) => !EMAIL.test(email));
   return wrong === undefined ? { value: emails.join(';') } : refuse('INVALID_EMAIL', `Email address ${wrong} is invalid`);

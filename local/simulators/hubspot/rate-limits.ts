@@ -59,7 +59,13 @@ export class RateLimits {
       if (!fits) throw this.refusal('SECONDLY', 'secondly', 1, {});
       return {};
     }
-    const headers = this.headers(caller, max, Math.max(0, max - recent.length), behaviour.dailyMax, behaviour.dailyMax - this.day.calls);
+    const headers = this.headers(
+      caller,
+      max,
+      Math.max(0, max - recent.length),
+      behaviour.dailyMax,
+      behaviour.dailyMax - this.day.calls,
+    );
     if (!fits) throw this.refusal('TEN_SECONDLY_ROLLING', 'ten_secondly_rolling', behaviour.burstWindowMs / 1000, headers);
     return headers;
   }
@@ -86,7 +92,9 @@ export class RateLimits {
   }
 
   private refusal(policyName: string, word: string, waitSeconds: number, headers: Readonly<Record<string, string>>): ApiRefusal {
-    const wait = this.options.behaviour.retryAfterOn429 ? { 'retry-after': String(Math.ceil(waitSeconds)) } : {};
+    const wait: Record<string, string> = this.options.behaviour.retryAfterOn429
+      ? { 'retry-after': String(Math.ceil(waitSeconds)) }
+      : {};
     return new ApiRefusal(
       429,
       { message: `You have reached your ${word} limit.`, errorType: 'RATE_LIMIT', policyName },

@@ -1,6 +1,6 @@
-import { alreadyExists, ApiRefusal, invalidProperties, invalidRequest, type PropertyProblem } from './api-refusal.ts';
+import { ApiRefusal, alreadyExists, invalidProperties, invalidRequest, type PropertyProblem } from './api-refusal.ts';
 import type { HubSpotBehaviour } from './behaviour.ts';
-import { type CrmRecord, valueOf } from './crm-record.ts';
+import { type CrmRecord, propertyOf } from './crm-record.ts';
 import { acceptValue } from './property-values.ts';
 import type { RecordStore } from './record-store.ts';
 
@@ -111,7 +111,7 @@ function refuseMissing(
 ): void {
   const missing = behaviour.requiredOnDatedPaths.filter(
     (name) =>
-      store.definitions.has(name) && properties[name] === undefined && (!before || valueOf(store.type, before, name) !== null),
+      store.definitions.has(name) && properties[name] === undefined && (!before || propertyOf(store.type, before, name) !== null),
   );
   if (missing.length === 0) return;
   throw new ApiRefusal(400, {

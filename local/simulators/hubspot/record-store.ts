@@ -148,5 +148,7 @@ export class RecordStore {
 
 /** E-mail addresses are one pool, primary and additional alike, and know no case. */
 function uniqueKey(property: string, value: string): string {
-  return property === 'email' || property === 'hs_additional_emails' ? `email:${value.trim().toLowerCase()}` : `${property}:${value}`;
+  return property === 'email' || property === 'hs_additional_emails'
+    ? `email:${value.trim().toLowerCase()}`
+    : `${property}:${value}`;
 }

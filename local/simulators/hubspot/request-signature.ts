@@ -25,10 +25,12 @@ const DECODED: Readonly<Record<string, string>> = {
 
 /** The full URL of a request in the form that goes into a v3 signature. */
 export function signedUri(url: string): string {
-  return url.replace(/%[0-9A-F]{2}/g, (escape) => DECODED[escape] ?? escape);
+  return url.replace(/%[0-9A-F]{2}/g, (code) => DECODED[code] ?? code);
 }
 
 /** v3: HMAC-SHA-256, keyed by the secret, of method, URI, body and timestamp (epoch ms), base64. */
 export function signatureV3(clientSecret: string, method: string, url: string, body: string, timestampMs: number): string {
-  return createHmac('sha256', clientSecret).update(`${method}${signedUri(url)}${body}${timestampMs}`).digest('base64');
+  return createHmac('sha256', clientSecret)
+    .update(`${method}${signedUri(url)}${body}${timestampMs}`)
+    .digest('base64');
 }

@@ -1,5 +1,5 @@
 import { invalidRequest } from './api-refusal.ts';
-import { type CrmRecord, valueOf } from './crm-record.ts';
+import { type CrmRecord, propertyOf } from './crm-record.ts';
 import type { ObjectType } from './object-types.ts';
 import type { PropertyDefinition } from './property-definition.ts';
 import { comparableNumber } from './property-values.ts';
@@ -13,7 +13,7 @@ export function compileFilter(type: ObjectType, definitions: ReadonlyMap<string,
   if (definition === undefined || definition.archived) {
     throw invalidRequest(`There was a problem with the request: property ${filter.propertyName} does not exist`);
   }
-  const text = (record: CrmRecord) => valueOf(type, record, filter.propertyName);
+  const text = (record: CrmRecord) => propertyOf(type, record, filter.propertyName);
   switch (filter.operator) {
     case 'HAS_PROPERTY':
       return (record) => text(record) !== null;
@@ -47,7 +47,12 @@ export function compileFilter(type: ObjectType, definitions: ReadonlyMap<string,
     case 'LT':
     case 'LTE': {
       const against = compare(type, definition, needed(filter, filter.value));
-      const accepts = { GT: (x: number) => x > 0, GTE: (x: number) => x >= 0, LT: (x: number) => x < 0, LTE: (x: number) => x <= 0 };
+      const accepts = {
+        GT: (x: number) => x > 0,
+        GTE: (x: number) => x >= 0,
+        LT: (x: number) => x < 0,
+        LTE: (x: number) => x <= 0,
+      };
       const accept = accepts[filter.operator];
       return (record) => accept(against(record));
     }
@@ -58,7 +63,9 @@ export function compileFilter(type: ObjectType, definitions: ReadonlyMap<string,
 export function stampRange(filter: Filter): { fromMs: number; toMs: number } | undefined {
   const value = Number(filter.value ?? Number.NaN);
   const atMs = Number.isNaN(value) ? Date.parse(filter.value ?? '') : value;
-  const highMs = Number.isNaN(Number(filter.highValue ?? Number.NaN)) ? Date.parse(filter.highValue ?? '') : Number(filter.highValue);
+  const highMs = Number.isNaN(Number(filter.highValue ?? Number.NaN))
+    ? Date.parse(filter.highValue ?? '')
+    : Number(filter.highValue);
   if (Number.isNaN(atMs)) return undefined;
   switch (filter.operator) {
     case 'EQ':
@@ -80,7 +87,9 @@ export function stampRange(filter: Filter): { fromMs: number; toMs: number } | u
 
 function needed<T>(filter: Filter, part: T | undefined): T {
   if (part !== undefined) return part;
-  throw invalidRequest(`There was a problem with the request: operator ${filter.operator} on ${filter.propertyName} lacks its value`);
+  throw invalidRequest(
+    `There was a problem with the request: operator ${filter.operator} on ${filter.propertyName} lacks its value`,
+  );
 }
 
 /** The number a record is compared by: stamps and ids without a detour through text. */

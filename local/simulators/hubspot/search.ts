@@ -1,5 +1,5 @@
 import { invalidRequest } from './api-refusal.ts';
-import { type CrmRecord, valueOf } from './crm-record.ts';
+import { type CrmRecord, propertyOf } from './crm-record.ts';
 import type { ObjectType } from './object-types.ts';
 import type { OrderedIndex } from './ordered-index.ts';
 import type { PropertyDefinition } from './property-definition.ts';
@@ -28,7 +28,8 @@ export function runSearch(
   const groups = query.groups.map((filters) => filters.map((filter) => compileFilter(type, definitions, filter)));
   const accepts = both(anyOf(groups), textTest(query.text));
   const sort = query.sort ?? { property: 'createdate', descending: false };
-  const byStamp = sort.property === type.lastModified ? index.byModified : sort.property === 'createdate' ? index.byCreated : undefined;
+  const byStamp =
+    sort.property === type.lastModified ? index.byModified : sort.property === 'createdate' ? index.byCreated : undefined;
 
   const few = fewCandidates(type, definitions, index, query);
   if (few === undefined && byStamp !== undefined) {
@@ -101,7 +102,10 @@ function fewCandidates(
 }
 
 /** The hull of the stamps that the filter groups admit; `exact` when they admit all of it and ask for nothing else. */
-function stampsAdmitted(property: string, groups: readonly (readonly Filter[])[]): { fromMs: number; toMs: number; exact: boolean } {
+function stampsAdmitted(
+  property: string,
+  groups: readonly (readonly Filter[])[],
+): { fromMs: number; toMs: number; exact: boolean } {
   const everything = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
   if (groups.length === 0) return { ...everything, exact: false };
   const ranges = groups.map((filters) =>
@@ -113,7 +117,8 @@ function stampsAdmitted(property: string, groups: readonly (readonly Filter[])[]
   const fromMs = Math.min(...ranges.map((range) => range.fromMs));
   const toMs = Math.max(...ranges.map((range) => range.toMs));
   const [only, ...others] = groups;
-  const exact = others.length === 0 && (only ?? []).every((filter) => filter.propertyName === property && stampRange(filter) !== undefined);
+  const exact =
+    others.length === 0 && (only ?? []).every((filter) => filter.propertyName === property && stampRange(filter) !== undefined);
   return { fromMs, toMs, exact };
 }
 
@@ -131,11 +136,16 @@ const TEXT_PROPERTIES = ['firstname', 'lastname', 'email', 'phone', 'company', '
 
 /** `query`: every word begins some word of a default text property. */
 function textTest(text: string): Matches | undefined {
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== '');
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   if (words.length === 0) return undefined;
   return (record) => {
     const values = TEXT_PROPERTIES.map((name) => record.properties[name]?.toLowerCase() ?? '');
-    return words.every((word) => values.some((value) => value.startsWith(word) || value.split(/[^\p{L}\p{N}]+/u).some((part) => part.startsWith(word))));
+    return words.every((word) =>
+      values.some((value) => value.startsWith(word) || value.split(/[^\p{L}\p{N}]+/u).some((part) => part.startsWith(word))),
+    );
   };
 }
 
@@ -144,7 +154,7 @@ function order(type: ObjectType, definition: PropertyDefinition | undefined, pro
   const keyed = (record: CrmRecord): number | string | undefined => {
     if (property === type.lastModified) return record.updatedAtMs;
     if (property === 'createdate') return record.createdAtMs;
-    const text = valueOf(type, record, property);
+    const text = propertyOf(type, record, property);
     if (text === null) return undefined;
     return (definition && comparableNumber(definition, text)) ?? text.toLowerCase();
   };

@@ -1,7 +1,13 @@
 import type { ObjectType } from './object-types.ts';
 import type { PropertyDefinition, PropertyInput } from './property-definition.ts';
 
-type Row = readonly [name: string, label: string, type: PropertyInput['type'], fieldType: PropertyInput['fieldType'], more?: Extra];
+type Row = readonly [
+  name: string,
+  label: string,
+  type: PropertyInput['type'],
+  fieldType: PropertyInput['fieldType'],
+  more?: Extra,
+];
 interface Extra {
   readonly options?: readonly string[];
   readonly readOnly?: true;
@@ -60,16 +66,7 @@ const contactRows: readonly Row[] = [
     'enumeration',
     'radio',
     {
-      options: [
-        'NEW',
-        'OPEN',
-        'IN_PROGRESS',
-        'OPEN_DEAL',
-        'UNQUALIFIED',
-        'ATTEMPTED_TO_CONTACT',
-        'CONNECTED',
-        'BAD_TIMING',
-      ],
+      options: ['NEW', 'OPEN', 'IN_PROGRESS', 'OPEN_DEAL', 'UNQUALIFIED', 'ATTEMPTED_TO_CONTACT', 'CONNECTED', 'BAD_TIMING'],
     },
   ],
   ['lastmodifieddate', 'Last Modified Date', 'datetime', 'date', { readOnly: true }],
@@ -125,7 +122,11 @@ const commonRows: readonly Row[] = [
 ];
 
 const rowsByType = { contacts: contactRows, companies: companyRows, deals: dealRows } as const;
-export const propertyGroups = { contacts: 'contactinformation', companies: 'companyinformation', deals: 'dealinformation' } as const;
+export const propertyGroups = {
+  contacts: 'contactinformation',
+  companies: 'companyinformation',
+  deals: 'dealinformation',
+} as const;
 
 export function standardProperties(type: ObjectType, atMs: number): PropertyDefinition[] {
   return [...rowsByType[type.name], ...commonRows].map(([name, label, valueType, fieldType, more]) => ({

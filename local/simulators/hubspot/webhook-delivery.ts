@@ -8,7 +8,11 @@ import { type WebhookEvent, webhookEventSchema } from './webhook-events.ts';
 const batchSchema = z.object({ events: z.array(webhookEventSchema), attempt: z.number() });
 type Batch = z.infer<typeof batchSchema>;
 
-export const deliveryStateSchema = z.object({ batches: z.array(batchSchema), held: z.array(webhookEventSchema), lost: z.number() });
+export const deliveryStateSchema = z.object({
+  batches: z.array(batchSchema),
+  held: z.array(webhookEventSchema),
+  lost: z.number(),
+});
 export type DeliveryState = z.infer<typeof deliveryStateSchema>;
 
 export interface DeliveryOptions {

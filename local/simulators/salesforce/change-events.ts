@@ -1,9 +1,8 @@
 import type { NativeValue } from '../../../shared/sync/change-hint.ts';
 import { eventDatetime } from './datetime.ts';
 import type { FieldSpec, ObjectSchema } from './object-schema.ts';
-import type { Committed, Org } from './org.ts';
-import { changedFields, fieldValue, type Row } from './rows.ts';
-import type { RowChange } from './transaction.ts';
+import type { Committed, CommittedChange, Org } from './org.ts';
+import { fieldValue, type Row } from './rows.ts';
 
 /**
  * What a transaction looks like as change events: the sparse JSON that Event Relay sends.
@@ -28,6 +27,9 @@ export interface HeaderSource {
   nextTransactionKey(): string;
 }
 
+/** Fields that the channel adds to UPDATE and DELETE events although they did not change, by object. */
+export type EnrichedFields = Readonly<Record<string, readonly string[]>>;
+
 type Body = Readonly<Record<string, unknown>>;
 
 interface Draft {
@@ -41,12 +43,12 @@ interface Draft {
 const CHANGE_TYPES = { create: 'CREATE', update: 'UPDATE', delete: 'DELETE', merge: 'DELETE', restore: 'UNDELETE' } as const;
 
 /** The same change to several rows in one transaction becomes one event with all their ids. */
-export function changeEventsOf(org: Org, committed: Committed, source: HeaderSource): ChangeEvent[] {
+export function changeEventsOf(org: Org, committed: Committed, source: HeaderSource, enriched: EnrichedFields): ChangeEvent[] {
   const drafts = new Map<string, Draft>();
   for (const change of committed.changes) {
     const schema = org.table(change.after.object)?.schema;
     if (!schema?.captured) continue;
-    const draft = draftOf(schema, change);
+    const draft = draftOf(schema, change, enriched[schema.name] ?? []);
     const key = JSON.stringify([draft.entityName, draft.changeType, draft.changedFields, draft.body]);
     const same = drafts.get(key);
     if (same) same.recordIds.push(change.after.id);
@@ -87,16 +89,25 @@ export function gapEvent(
   );
 }
 
-function draftOf(schema: ObjectSchema, { kind, before, after }: RowChange): Draft {
+function draftOf(schema: ObjectSchema, { kind, before, after, changed }: CommittedChange, enriched: readonly string[]): Draft {
   const draft = { entityName: schema.name, changeType: CHANGE_TYPES[kind], recordIds: [after.id], changedFields: [] };
-  if (kind === 'delete' || kind === 'merge') return { ...draft, body: {} };
-  if (kind === 'update' && before) return { ...draft, ...updateOf(schema, before, after) };
-  const filled = changedFields(schema, undefined, after);
-  return { ...draft, body: { ...stampsOf(after), ...bodyOf(after, filled), ...bornOf(after) } };
+  if (kind === 'delete' || kind === 'merge') return { ...draft, body: enrichmentOf(schema, after, enriched) };
+  if (kind === 'update' && before) {
+    const update = updateOf(changed, before, after);
+    return { ...draft, ...update, body: { ...enrichmentOf(schema, after, enriched), ...update.body } };
+  }
+  return { ...draft, body: { ...stampsOf(after), ...bodyOf(after, changed), ...bornOf(after) } };
 }
 
-function updateOf(schema: ObjectSchema, before: Row, after: Row): Pick<Draft, 'changedFields' | 'body'> {
-  const changed = changedFields(schema, before, after);
+function enrichmentOf(schema: ObjectSchema, row: Row, names: readonly string[]): Body {
+  const fields = names.flatMap((name) => schema.field(name) ?? []);
+  return bodyOf(
+    row,
+    fields.filter((field) => fieldValue(row, field) !== null),
+  );
+}
+
+function updateOf(changed: readonly FieldSpec[], before: Row, after: Row): Pick<Draft, 'changedFields' | 'body'> {
   const newAuthor = before.modifiedById !== after.modifiedById;
   return {
     changedFields: ['LastModifiedDate', ...(newAuthor ? ['LastModifiedById'] : []), ...changed.map(eventName)],

@@ -54,6 +54,7 @@ const RETENTION_MS = 72 * 3600 * 1000;
 const DAY_MS = 86_400_000;
 /** AWS takes 256 KB in one request; some is left for what surrounds the details. */
 const REQUEST_BYTES_MAX = 240 * 1024;
+const UNREACHABLE_ALLOCATION = 1_000_000_000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
 /** How often a relay without allocation looks whether the day has turned. */
@@ -80,6 +81,7 @@ export function eventRelay(options: RelayOptions): EventRelay {
   // Once `clear` or STOP has emptied the queue, the answer to an older request is of no concern.
   let generation = 0;
 
+  const allocation = () => (settings.limits ? orgSettings.dailyEventDeliveries : UNREACHABLE_ALLOCATION);
   const pending = () => queue.length + inFlight.length + gate.waiting;
   const gate = notificationGate<ChangeEvent>(settings, options.random, (events) => {
     queue.push(...events.map(queuedEvent));
@@ -121,7 +123,7 @@ export function eventRelay(options: RelayOptions): EventRelay {
   }
 
   function nextBatch(): Queued[] {
-    const allowed = Math.min(PARTNER_ENTRIES_MAX, orgSettings.dailyEventDeliveries - deliveredToday);
+    const allowed = Math.min(PARTNER_ENTRIES_MAX, allocation() - deliveredToday);
     let bytes = 0;
     let count = 0;
     for (const queued of queue.slice(0, Math.max(0, allowed))) {
@@ -211,8 +213,7 @@ export function eventRelay(options: RelayOptions): EventRelay {
     wake: () => void pump(),
     status() {
       turnDay();
-      const { dailyEventDeliveries: allocation } = orgSettings;
-      return { state, ...(error ? { error } : {}), deliveredToday, allocation, skipped, queued: pending() };
+      return { state, ...(error ? { error } : {}), deliveredToday, allocation: allocation(), skipped, queued: pending() };
     },
     get pending() {
       return pending();

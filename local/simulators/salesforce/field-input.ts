@@ -49,7 +49,7 @@ export function acceptInput(
 
 /** @throws RowRefusal naming every required field that the row would leave empty. */
 export function requireFields(schema: ObjectSchema, values: Readonly<Record<string, NativeValue>>): void {
-  const missing = schema.fields.flatMap((field) => (field.required && (values[field.name] ?? null) === null ? [field.name] : []));
+  const missing = schema.required.flatMap((field) => ((values[field.name] ?? null) === null ? [field.name] : []));
   if (missing.length === 0) return;
   throw new RowRefusal('REQUIRED_FIELD_MISSING', `Required fields are missing: [${missing.join(', ')}]`, missing);
 }

@@ -25,6 +25,7 @@ export function httpFront(
 
   return async (request, response) => {
     const { method = 'GET', url = '/' } = request;
+    response.setHeader('date', new Date(world.org.now()).toUTCString()); // by the org's clock, which may not be the machine's
     const body = await readBody(request);
     if (settings.latencyMs > 0) await sleep(settings.latencyMs, undefined, { ref: false });
     if (url.length > URI_BYTES_MAX) return send(response, { status: 414 }, htmlError(414));

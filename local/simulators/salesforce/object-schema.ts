@@ -63,6 +63,12 @@ export interface ObjectSchema {
   readonly mergeable: boolean;
   readonly readOnly: boolean;
   readonly fields: readonly FieldSpec[];
+  /** Fields whose values rows hold: no system field, no formula, no compound. */
+  readonly stored: readonly FieldSpec[];
+  readonly required: readonly FieldSpec[];
+  readonly unique: readonly FieldSpec[];
+  /** What a new row holds where nothing is said. */
+  readonly defaults: NativeValues;
   /** Finds a field by its name in any case, as the API does. */
   field(name: string): FieldSpec | undefined;
 }
@@ -115,6 +121,12 @@ export function objectSchema(definition: ObjectDefinition): ObjectSchema {
     mergeable,
     readOnly: definition.readOnly ?? false,
     fields,
+    stored: fields.filter((field) => !field.system && !field.formula && field.type !== 'address'),
+    required: fields.filter((field) => field.required),
+    unique: fields.filter((field) => field.unique),
+    defaults: Object.fromEntries(
+      fields.flatMap((field) => (field.defaultValue === undefined ? [] : [[field.name, field.defaultValue]])),
+    ),
     field: (name) => byName.get(name.toLowerCase()),
   };
 }

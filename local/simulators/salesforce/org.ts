@@ -14,7 +14,12 @@ export interface Committed {
   readonly author: Author;
   readonly atMs: number; // of the commit
   readonly stampMs: number; // whole seconds, of the beginning
-  readonly changes: readonly RowChange[];
+  readonly changes: readonly CommittedChange[];
+}
+
+export interface CommittedChange extends RowChange {
+  /** Of an update, the fields it changed; of a create or undelete, those that are not empty; of a delete, none. */
+  readonly changed: readonly FieldSpec[];
 }
 
 /** A delete as getDeleted lists it, which outlives the row itself. */
@@ -123,8 +128,13 @@ export function createOrg(options: OrgOptions): Org {
   }
   found();
 
+  function changedBy({ kind, before, after }: RowChange): FieldSpec[] {
+    if (kind === 'delete' || kind === 'merge') return [];
+    return changedFields(tableOf(after.object).schema, kind === 'update' ? before : undefined, after);
+  }
+
   function log(committed: Committed): void {
-    for (const { kind, before, after } of committed.changes) {
+    for (const { kind, before, after, changed } of committed.changes) {
       if (kind === 'delete' || kind === 'merge') deleteLog.push({ object: after.object, id: after.id, atMs: committed.stampMs });
       const entry: WriteLogEntry = {
         seq: (writes.at(-1)?.seq ?? 0) + 1,
@@ -133,7 +143,7 @@ export function createOrg(options: OrgOptions): Org {
         object: after.object,
         objectId: after.id,
         kind,
-        fields: kind === 'create' || kind === 'update' ? changesOf(tableOf(after.object), before, after) : {},
+        fields: kind === 'restore' ? {} : changesOf(changed, before, after),
         by: committed.author.by,
         ...(committed.author.call === undefined ? {} : { call: committed.author.call }),
       };
@@ -169,7 +179,8 @@ export function createOrg(options: OrgOptions): Org {
       open.delete(done);
       revision += 1;
       if (done.changes.length === 0) return;
-      const committed = { author: done.author, atMs: options.now(), stampMs: done.stampMs, changes: done.changes };
+      const changes = done.changes.map((change) => ({ ...change, changed: changedBy(change) }));
+      const committed = { author: done.author, atMs: options.now(), stampMs: done.stampMs, changes };
       log(committed);
       for (const listener of commitListeners) listener(committed);
     },
@@ -219,11 +230,8 @@ export function createOrg(options: OrgOptions): Org {
   };
 }
 
-function changesOf({ schema }: RowIndex, before: Row | undefined, after: Row): WriteLogEntry['fields'] {
+function changesOf(changed: readonly FieldSpec[], before: Row | undefined, after: Row): WriteLogEntry['fields'] {
   return Object.fromEntries(
-    changedFields(schema, before, after).map((field) => [
-      field.name,
-      { from: before ? fieldValue(before, field) : null, to: fieldValue(after, field) },
-    ]),
+    changed.map((field) => [field.name, { from: before ? fieldValue(before, field) : null, to: fieldValue(after, field) }]),
   );
 }

@@ -48,9 +48,10 @@ export function upsertMany(org: Org, call: ApiCall): Promise<ApiAnswer> {
   rowsByExternalId(table, call.path.field ?? '', ''); // refuses a field that is no external id
   const keyOf = (record: InputRecord) => valueByName(record, keyField?.name ?? '');
   const { records } = writeBody(call);
+  const normalized = (key: unknown) => (keyField?.caseSensitive ? String(key ?? '') : String(key ?? '').toLowerCase());
   const counts = new Map<string, number>();
   for (const record of records) {
-    const key = String(keyOf(record) ?? '').toLowerCase();
+    const key = normalized(keyOf(record));
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return writeMany(
@@ -62,7 +63,7 @@ export function upsertMany(org: Org, call: ApiCall): Promise<ApiAnswer> {
       if (key === undefined || key === null || key === '') {
         throw new RowRefusal('MISSING_ARGUMENT', `${keyField?.name} not specified`);
       }
-      if ((counts.get(String(key).toLowerCase()) ?? 0) > 1) {
+      if ((counts.get(normalized(key)) ?? 0) > 1) {
         throw new RowRefusal('DUPLICATE_VALUE', `Duplicate external id specified: ${key}`, [keyField?.name ?? '']);
       }
       const found = rowsByExternalId(table, keyField?.name ?? '', String(key));
@@ -156,7 +157,8 @@ function eachRow<T>(
     try {
       return { ...write(input), success: true, errors: [] };
     } catch (error) {
-      if (!(error instanceof RowRefusal)) throw error;
+      // A value that cannot be parsed spoils the whole request: its body is read before any row is written.
+      if (!(error instanceof RowRefusal) || error.code === 'JSON_PARSER_ERROR') throw error;
       refused += 1;
       return { success: false, errors: [rowError(error)], ...ofRefused(input) };
     }

@@ -29,19 +29,21 @@ export function rowIndex(schema: ObjectSchema): RowIndex {
   const rows = new Map<string, Row>();
   const stamps = sortedRows((row) => rows.get(row.id) === row, compareStamps);
   const ids = sortedRows((row) => rows.has(row.id), compareIds);
-  const values = new Map<string, Map<string, string[]>>();
-  for (const field of schema.fields) if (isIndexed(field)) values.set(field.name, new Map());
+  const values = new Map<FieldSpec, Map<string, string[]>>();
+  for (const field of schema.fields) if (isIndexed(field)) values.set(field, new Map());
 
-  const index = (row: Row, change: (idsWithValue: string[], id: string) => void) => {
-    for (const [name, byValue] of values) {
-      const field = schema.field(name);
-      const value = field ? fieldValue(row, field) : null;
-      if (!field || value === null) continue;
-      const key = indexKey(field, String(value));
-      const idsWithValue = byValue.get(key) ?? [];
-      change(idsWithValue, row.id);
-      if (idsWithValue.length > 0) byValue.set(key, idsWithValue);
-      else byValue.delete(key);
+  const keyOf = (field: FieldSpec, row: Row | undefined) => {
+    const value = row ? fieldValue(row, field) : null;
+    return value === null ? undefined : indexKey(field, String(value));
+  };
+  /** Moves the id of a row from its former values to its present ones. */
+  const reindex = (before: Row | undefined, after: Row | undefined) => {
+    for (const [field, byValue] of values) {
+      const from = keyOf(field, before);
+      const to = keyOf(field, after);
+      if (from === to) continue;
+      if (from !== undefined && before) removeId(byValue, from, before.id);
+      if (to !== undefined && after) addId(byValue, to, after.id);
     }
   };
 
@@ -53,16 +55,15 @@ export function rowIndex(schema: ObjectSchema): RowIndex {
     get: (id) => rows.get(id),
     put(row) {
       const before = rows.get(row.id);
-      if (before) index(before, removeId);
       rows.set(row.id, row);
       if (!before) ids.add(row);
       stamps.add(row);
-      index(row, (idsWithValue, id) => idsWithValue.push(id));
+      reindex(before, row);
     },
     discard(id) {
       const row = rows.get(id);
       if (!row) return;
-      index(row, removeId);
+      reindex(row, undefined);
       rows.delete(id);
       ids.markStale();
       stamps.markStale();
@@ -82,7 +83,7 @@ export function rowIndex(schema: ObjectSchema): RowIndex {
     },
     byStamp: (fromMs) => stamps.from((row) => row.stampMs < fromMs),
     byValue(field, value) {
-      const byValue = values.get(field.name);
+      const byValue = values.get(field);
       return byValue && (byValue.get(indexKey(field, value)) ?? []).flatMap((id) => rows.get(id) ?? []);
     },
   };
@@ -99,9 +100,16 @@ function indexKey(field: FieldSpec, value: string): string {
   return field.caseSensitive ? value : value.toLowerCase();
 }
 
-function removeId(idsWithValue: string[], id: string): void {
-  const at = idsWithValue.indexOf(id);
-  if (at >= 0) idsWithValue.splice(at, 1);
+function addId(byValue: Map<string, string[]>, key: string, id: string): void {
+  const ids = byValue.get(key);
+  if (ids) ids.push(id);
+  else byValue.set(key, [id]);
+}
+
+function removeId(byValue: Map<string, string[]>, key: string, id: string): void {
+  const others = (byValue.get(key) ?? []).filter((candidate) => candidate !== id);
+  if (others.length > 0) byValue.set(key, others);
+  else byValue.delete(key);
 }
 
 const compareIds = (a: Row, b: Row) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
@@ -135,13 +143,11 @@ function sortedRows(isCurrent: (row: Row) => boolean, compare: (a: Row, b: Row) 
 
   return {
     add(row: Row) {
-      let at = lowerBound((entry) => compare(entry, row) < 0);
-      // A rolled-back write brings an old version back, whose entry may still be there.
-      for (let entry = entries[at]; entry && compare(entry, row) === 0; entry = entries[at]) {
-        if (entry === row) return;
-        at += 1;
-      }
-      entries.splice(at, 0, row);
+      const at = lowerBound((candidate) => compare(candidate, row) < 0);
+      const entry = entries[at];
+      // The same key is the same row: its version before, of the same second or brought back by a roll-back.
+      if (entry && compare(entry, row) === 0) entries[at] = row;
+      else entries.splice(at, 0, row);
       stale += 1; // the version before it, or nothing: over-counting only sweeps earlier
       sweep();
     },

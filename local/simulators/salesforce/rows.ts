@@ -73,13 +73,7 @@ export function attributesOf(row: Row, version: string): { type: string; url: st
   return { type: row.object, url: `/services/data/v${version}/sobjects/${row.object}/${row.id}` };
 }
 
-/** Fields whose stored values differ, in the order of the schema. */
+/** Fields whose stored values differ, in the order of the schema; without a `before`, those that are not empty. */
 export function changedFields(schema: ObjectSchema, before: Row | undefined, after: Row): FieldSpec[] {
-  return schema.fields.filter(
-    (field) =>
-      !field.system &&
-      !field.formula &&
-      field.type !== 'address' &&
-      (before ? fieldValue(before, field) : null) !== fieldValue(after, field),
-  );
+  return schema.stored.filter((field) => (before ? fieldValue(before, field) : null) !== fieldValue(after, field));
 }

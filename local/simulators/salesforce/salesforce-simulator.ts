@@ -6,7 +6,7 @@ import { seededRandom } from '../random.ts';
 import type { CrmSimulator, SimulatedObject, SimulatorSettings } from '../simulator.ts';
 import type { ApiWorld } from './api-routes.ts';
 import { callMeter } from './call-meter.ts';
-import { changeEventsOf, type GapType, gapEvent, type HeaderSource } from './change-events.ts';
+import { changeEventsOf, type EnrichedFields, type GapType, gapEvent, type HeaderSource } from './change-events.ts';
 import { salesforceActs } from './control-acts.ts';
 import { eventRelay, type RelayState, type RelayStatus } from './event-relay.ts';
 import { httpFront } from './http-front.ts';
@@ -31,6 +31,8 @@ export interface SalesforceOptions {
   readonly seed?: number;
   /** Where change events go; absent: no relay. */
   readonly events?: PartnerEndpoint;
+  /** Fields that the channel adds to UPDATE and DELETE events; absent: those of the channel in `deploy/salesforce`. */
+  readonly enrichedFields?: EnrichedFields;
   /** Where outbound messages go; absent: none are sent. */
   readonly outbound?: OutboundTarget;
   /** The user that API clients act as; its username is that of the credentials. */
@@ -76,6 +78,7 @@ export interface SalesforceSimulator extends CrmSimulator {
 const DEFAULT_PERSON = 'Sam Admin';
 /** How changes made in the browser show in `changeOrigin`. */
 const UI_ORIGIN = 'com/salesforce/api/soap/67.0;client=SfdcInternalAPI/';
+const DEPLOYED_ENRICHMENT: EnrichedFields = { Contact: ['Concord_Id__c'] };
 const OVERFLOW_ID = '000000000000000AAA';
 
 const kindSettings = (): SimulatorSettings => ({
@@ -104,9 +107,10 @@ export async function startSalesforceSimulator(options: SalesforceOptions): Prom
   });
   const relay = eventRelay({ settings, orgSettings: org.settings, random, endpoint: options.events, now });
   const outbound = outboundMessages(org, settings, random, options.outbound);
+  const enriched = options.enrichedFields ?? DEPLOYED_ENRICHMENT;
   const header = headerSource(random.below, now);
   org.onCommit((committed) => {
-    if (options.events) relay.publish(changeEventsOf(org, committed, header));
+    if (options.events) relay.publish(changeEventsOf(org, committed, header, enriched));
     outbound.note(committed);
   });
 

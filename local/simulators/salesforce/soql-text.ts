@@ -53,13 +53,15 @@ type Token =
   | { readonly kind: 'string'; readonly text: string; readonly pattern: string; readonly at: number };
 
 const OFFSET_MAX = 2000;
+/** As much of the query as a recorded message shows before the fault. */
+const EXCERPT_BEFORE = 32;
 const NESTING_MAX = 50;
 const LAST_LINE = 'Please reference your WSDL or the describe call for the appropriate names.';
 
 /** An error with the place in the query, as Salesforce draws it. */
 export function soqlError(text: string, at: number, code: string, message: string): RowRefusal {
-  const from = Math.max(0, at - 30);
-  const excerpt = text.slice(from, at + 30).replaceAll(/[\r\n\t]/g, ' ');
+  const from = Math.max(0, at - EXCERPT_BEFORE);
+  const excerpt = text.slice(from, at + EXCERPT_BEFORE).replaceAll(/[\r\n\t]/g, ' ');
   return new RowRefusal(code, `\n${excerpt}\n${' '.repeat(at - from)}^\nERROR at Row:1:Column:${at + 1}\n${message}`);
 }
 

@@ -62,6 +62,15 @@ const nameParts: FieldSpec[] = [
   text('Name', 'Full Name', 121, { readOnly: true, formula: personName }),
 ];
 
+/** As the metadata in `deploy/salesforce` defines it. */
+const concordId = text('Concord_Id__c', 'Concord ID', 36, {
+  custom: true,
+  externalId: true,
+  unique: true,
+  caseSensitive: true,
+  idLookup: true,
+});
+
 export const contactObject: ObjectDefinition = {
   name: 'Contact',
   label: 'Contact',
@@ -89,9 +98,9 @@ export const contactObject: ObjectDefinition = {
     owner,
     field('HasOptedOutOfEmail', 'Email Opt Out', 'boolean', { defaultValue: false }),
     field('DoNotCall', 'Do Not Call', 'boolean', { defaultValue: false }),
-    // The two custom fields of the demonstration org: Concord's own key, and a number people use for a person.
-    text('Concord_Id__c', 'Concord Id', 64, { custom: true, externalId: true, unique: true, idLookup: true }),
-    text('Person_Number__c', 'Person Number', 40, { custom: true, indexed: true }),
+    // Concord's own key, and a number by which people know a person; the latter need not be unique.
+    concordId,
+    text('Person_Number__c', 'Person number', 40, { custom: true, externalId: true, idLookup: true }),
   ],
 };
 
@@ -115,7 +124,7 @@ export const accountObject: ObjectDefinition = {
     field('Rating', 'Account Rating', 'picklist', { length: 255, picklist: ['Hot', 'Warm', 'Cold'] }),
     field('Description', 'Account Description', 'textarea', { length: 32_000 }),
     owner,
-    text('Concord_Id__c', 'Concord Id', 64, { custom: true, externalId: true, unique: true, idLookup: true }),
+    concordId,
   ],
 };
 

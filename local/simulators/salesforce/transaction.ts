@@ -1,7 +1,6 @@
 import type { NativeValue, NativeValues } from '../../../shared/sync/change-hint.ts';
 import type { WriteLogEntry } from '../simulator.ts';
 import { acceptInput, type InputSurroundings, requireFields } from './field-input.ts';
-import type { ObjectSchema } from './object-schema.ts';
 import type { OrgSettings } from './org-settings.ts';
 import type { RowIndex } from './row-index.ts';
 import { entityIsDeleted, invalidCrossReference, RowRefusal } from './row-refusal.ts';
@@ -93,7 +92,7 @@ export function transaction(world: TransactionWorld, author: Author, stampMs: nu
     const table = world.table(object);
     const accepted = acceptInput(table.schema, input, surroundings(world));
     const ownerId: Record<string, NativeValue> = table.schema.field('OwnerId') ? { OwnerId: author.userId } : {};
-    const values = automated(world, object, { ...defaultsOf(table.schema), ...ownerId, ...accepted }, undefined);
+    const values = automated(world, object, { ...table.schema.defaults, ...ownerId, ...accepted }, undefined);
     requireFields(table.schema, values);
     const by = { createdById: author.userId, modifiedById: author.userId };
     const row: Row = { id: world.nextId(object), object, values, createdAtMs: stampMs, modifiedAtMs: stampMs, stampMs, ...by };
@@ -214,12 +213,6 @@ function automated(
   return world.automation ? { ...after, ...world.automation(object, after, before) } : after;
 }
 
-function defaultsOf(schema: ObjectSchema): Record<string, NativeValue> {
-  return Object.fromEntries(
-    schema.fields.flatMap((field) => (field.defaultValue === undefined ? [] : [[field.name, field.defaultValue]])),
-  );
-}
-
 /** The org's own objections to a row, in the order in which Salesforce raises them. */
 function admit(world: TransactionWorld, table: RowIndex, after: Row, author: Author, before: Row | undefined): void {
   for (const rule of world.settings.validationRules) {
@@ -228,8 +221,8 @@ function admit(world: TransactionWorld, table: RowIndex, after: Row, author: Aut
     throw new RowRefusal('FIELD_CUSTOM_VALIDATION_EXCEPTION', rule.message, [rule.field]);
   }
   refuseDuplicateContact(world, table, after, author, before);
-  for (const field of table.schema.fields) {
-    const value = field.unique ? fieldValue(after, field) : null;
+  for (const field of table.schema.unique) {
+    const value = fieldValue(after, field);
     if (value === null) continue;
     const owner = table.byValue(field, String(value))?.find((row) => row.id !== after.id && row.deletedAtMs === undefined);
     if (!owner) continue;

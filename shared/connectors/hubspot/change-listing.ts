@@ -2,7 +2,7 @@ import { RequestRefusedError } from '../../errors.ts';
 import { isObject, textAt } from '../answer-shape.ts';
 import type { ObjectState, RowPage } from '../connector.ts';
 import { mustStartOver, resumeAfterPage } from '../poll-run.ts';
-import { earlierClock } from '../transport.ts';
+import { askedAtTheirs } from '../transport.ts';
 import { type ChangePosition, readCursor, type SearchPosition } from './change-cursor.ts';
 import { type ReadTarget, readRows } from './object-read.ts';
 import { lastModifiedProperty } from './row.ts';
@@ -44,7 +44,7 @@ async function searchedPage(
   const sortBy = at.tieAfterId === undefined ? stampProperty : 'hs_object_id';
   const askedAtOursMs = listing.clock();
   const page = await searchPage(target, { filters, sortBy }, listing.fields);
-  const askedAtMs = earlierClock(page.answer, askedAtOursMs);
+  const askedAtMs = askedAtTheirs(page.answer, { askedAtMs: askedAtOursMs, answeredAtMs: listing.clock() });
   const { overlapMs } = listing.from;
 
   const step = nextSearch(at, page);
@@ -79,10 +79,10 @@ function nextSearch(
 
 async function archivedPage(target: ReadTarget, listing: Listing, position: ChangePosition): Promise<RowPage> {
   const { archive } = position;
-  const startedAtMs = archive.startedAtMs ?? listing.clock();
+  const askedAtMs = listing.clock();
+  let startedAtMs = archive.startedAtMs;
   const after = archive.after === undefined ? '' : `&after=${encodeURIComponent(archive.after)}`;
   let json: unknown;
-  let askedAtMs = startedAtMs;
   try {
     const answer = await target.api.call({
       method: 'GET',
@@ -90,7 +90,7 @@ async function archivedPage(target: ReadTarget, listing: Listing, position: Chan
       effect: 'read',
     });
     json = answer.json;
-    if (archive.startedAtMs === undefined) askedAtMs = earlierClock(answer, startedAtMs);
+    startedAtMs ??= askedAtTheirs(answer, { askedAtMs, answeredAtMs: listing.clock() });
   } catch (error) {
     // A stored place in the listing that is no longer known: the next run begins the pass again.
     if (!(error instanceof RequestRefusedError) || archive.after === undefined) throw error;
@@ -105,10 +105,10 @@ async function archivedPage(target: ReadTarget, listing: Listing, position: Chan
   const next = nextAfter(json);
   if (next === undefined) {
     // What is archived behind the pass has a later time than its start, and is found by the next pass.
-    const sinceMs = Math.max(archive.sinceMs, askedAtMs - listing.from.overlapMs);
+    const sinceMs = Math.max(archive.sinceMs, startedAtMs - listing.from.overlapMs);
     return pageAt(rows, endOfRun(position, { sinceMs }), true);
   }
-  const pass = { sinceMs: archive.sinceMs, startedAtMs: askedAtMs, after: next };
+  const pass = { sinceMs: archive.sinceMs, startedAtMs, after: next };
   const archivePages = position.archivePages + 1;
   if (archivePages >= ARCHIVE_PAGES_PER_RUN) return pageAt(rows, endOfRun(position, pass), true);
   return pageAt(rows, { ...position, archive: pass, archivePages }, false);

@@ -23,10 +23,12 @@ export async function findByUnique(
   const extra = emails ? [field, 'hs_additional_emails'] : [field];
   const properties = propertiesToAsk(target.object, [...extra, ...fields]);
   const matches = matchesBy(values);
-  for (const batch of batchesOf([...matches.asked.keys()], READ_SIZE_MAX)) {
-    const seen = new Set<string>();
+  // Addresses are stored in lower case; other unique values may well be told apart by case.
+  const keys = emails ? [...matches.asked.keys()] : [...matches.asked.values()].flat();
+  const seen = new Set<string>();
+  for (const batch of batchesOf(keys, READ_SIZE_MAX)) {
     for (const row of await readByUnique(target, batch, { properties, idProperty: field })) {
-      if (seen.has(row.objectId)) continue; // asked for by two of its addresses
+      if (seen.has(row.objectId)) continue; // asked for in two forms
       seen.add(row.objectId);
       // A contact answers to each of its addresses, and nothing says which one was asked for.
       const held = [row.properties[field], ...(emails ? additionalEmails(row) : [])];
@@ -56,34 +58,38 @@ async function readByUnique(
   return rows;
 }
 
-/** Finds by any other property, through the search index, which lags behind. */
+/**
+ * Finds by any other property, through the search index, which lags behind. It wants texts in lower
+ * case, and options of an enumeration as they are.
+ */
 export async function findBySearch(
   target: ReadTarget,
-  field: string,
+  field: { readonly name: string; readonly enumeration: boolean },
   values: readonly string[],
   fields: readonly string[],
 ): Promise<Map<string, ObjectState[]>> {
   const matches = matchesBy(values);
+  const terms = field.enumeration ? [...matches.asked.values()].flat() : [...matches.asked.keys()];
   const query = (list: readonly string[], afterId: string | undefined): SearchQuery => ({
     filters: [
-      { propertyName: field, operator: 'IN', values: list },
+      { propertyName: field.name, operator: 'IN', values: list },
       ...(afterId === undefined ? [] : [{ propertyName: 'hs_object_id', operator: 'GT' as const, value: afterId }]),
     ],
     sortBy: 'hs_object_id',
   });
-  const room = roomForValues(target.object, query([], '99999999999999999999')) - field.length - 3;
-  for (const list of listsWithin([...matches.asked.keys()], room)) {
+  const room = roomForValues(target.object, query([], '99999999999999999999')) - field.name.length - 3;
+  for (const list of listsWithin(terms, room)) {
     let afterId: string | undefined;
     for (let pages = 0; ; pages++) {
       if (pages === PAGES_MAX) {
         throw new RequestRefusedError(
           target.system,
           'TOO_MANY_MATCHES',
-          `too many ${field} matches; match on a more distinctive field`,
+          `too many ${field.name} matches; match on a more distinctive field`,
         );
       }
-      const page = await searchPage(target, query(list, afterId), [...new Set([...fields, field])]);
-      for (const row of page.rows) matches.add([row.state.values[field]], row.state);
+      const page = await searchPage(target, query(list, afterId), [...new Set([...fields, field.name])]);
+      for (const row of page.rows) matches.add([row.state.values[field.name]], row.state);
       afterId = page.rows.at(-1)?.objectId;
       if (!page.full || afterId === undefined) break;
     }

@@ -23,8 +23,8 @@ const LIST_SIZE_MAX = 100;
 /** URLs of 8,000 characters and more are refused (414); the rest of the URL is far below this. */
 const PROPERTIES_IN_URL_MAX = 4_000;
 const OBJECT_ID = /^\d{1,20}$/;
-/** Which properties are unique hardly ever changes: asked again after this time. */
-const UNIQUE_KNOWN_MS = 10 * 60_000;
+/** What properties are like hardly ever changes: asked again after this time. */
+const DESCRIBED_KNOWN_MS = 10 * 60_000;
 
 const DEFAULT_TRAITS: SystemTraits = {
   stampResolutionMs: 1,
@@ -72,7 +72,7 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
     callTimeoutMs,
     budgetWaitMs: options.budgetWaitMs ?? 5_000,
   });
-  const uniqueOf = new Map<string, { names: ReadonlySet<string>; askedAtMs: number }>();
+  const described = new Map<string, { fields: ReadonlyMap<string, FieldDescription>; askedAtMs: number }>();
 
   function connectorOver(api: ApiClient): CorrelatedConnector {
     const targetOf = (object: string): ReadTarget => ({ api, system, object, path: paths.objects(object) });
@@ -84,14 +84,13 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
       );
     }
 
-    async function isUnique(object: string, field: string): Promise<boolean> {
-      let known = uniqueOf.get(object);
-      if (known === undefined || clock() - known.askedAtMs > UNIQUE_KNOWN_MS) {
-        const fields = await describe(object);
-        known = { names: new Set(fields.filter((each) => each.unique).map((each) => each.name)), askedAtMs: clock() };
-        uniqueOf.set(object, known);
+    async function knownField(object: string, name: string): Promise<FieldDescription | undefined> {
+      let known = described.get(object);
+      if (known === undefined || clock() - known.askedAtMs > DESCRIBED_KNOWN_MS) {
+        known = { fields: new Map((await describe(object)).map((field) => [field.name, field])), askedAtMs: clock() };
+        described.set(object, known);
       }
-      return known.names.has(field);
+      return known.fields.get(name);
     }
 
     /** An update that the answer does not mention: HubSpot leaves out ids that were merged away. */
@@ -113,15 +112,18 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
       traits,
       describe,
 
-      read: (object, objectIds, fields) => readStates(targetOf(object), [...new Set(objectIds)], fields),
+      // All methods are async, so that a refused name rejects like any other refusal.
+      read: async (object, objectIds, fields) => readStates(targetOf(object), [...new Set(objectIds)], fields),
 
       async findByField(object, field, values, fields) {
         if (field === 'hs_object_id') {
           const states = await readStates(targetOf(object), [...new Set(values)], fields);
           return new Map([...states].map(([id, state]) => [id, state.state === 'present' ? [state] : []]));
         }
-        const unique = isContactEmail(object, field) || (await isUnique(object, field));
-        return (unique ? findByUnique : findBySearch)(targetOf(object), field, values, fields);
+        if (isContactEmail(object, field)) return findByUnique(targetOf(object), field, values, fields);
+        const property = await knownField(object, field);
+        if (property?.unique === true) return findByUnique(targetOf(object), field, values, fields);
+        return findBySearch(targetOf(object), { name: field, enumeration: property?.type === 'enumeration' }, values, fields);
       },
 
       async update(object, writes) {
@@ -137,7 +139,7 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
         return new Map([...outcomes, ...gone]);
       },
 
-      create(object, externalIdField, creates) {
+      async create(object, externalIdField, creates) {
         const request = { system, path: `${paths.objects(object)}/batch/upsert`, stampProperty: lastModifiedProperty(object) };
         const writes = new Map(
           creates.map(({ recordId, values }) => [recordId, { id: recordId, idProperty: externalIdField, values }]),
@@ -163,7 +165,7 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
         return new Map([...outcomes, ...sent]);
       },
 
-      changes: (object, fields, from): Promise<RowPage> => changePage(targetOf(object), { fields, from, clock }),
+      changes: async (object, fields, from): Promise<RowPage> => changePage(targetOf(object), { fields, from, clock }),
 
       async list(object, fields, cursor): Promise<RowPage> {
         const target = targetOf(object);

@@ -36,7 +36,7 @@ export async function readStates(
   for (const ids of batchesOf(askable, READ_SIZE_MAX)) {
     const rows = await batchRead(target, ids, { properties: propertiesToAsk(target.object, fields) });
     const live = new Map(rows.filter((row) => row.archivedAtMs === undefined).map((row) => [row.objectId, row]));
-    const survivorOf = new Map([...live.values()].flatMap((row) => mergedIds(row).map((id) => [id, row.objectId])));
+    const survivorOf = survivors([...live.values()]);
     const unanswered: string[] = [];
     for (const id of ids) {
       const row = live.get(id);
@@ -61,24 +61,27 @@ async function statesOfUnanswered(
 ): Promise<Map<string, ObjectState>> {
   const states = new Map<string, ObjectState>();
   if (ids.length === 0) return states;
-  const archived = new Map(
-    (await batchRead(target, ids, { properties: ['hs_object_id'], archived: true })).map((row) => [
-      row.objectId,
-      row.archivedAtMs,
-    ]),
-  );
+  const rows = await batchRead(target, ids, { properties: propertiesToAsk(target.object, []), archived: true });
+  const archived = new Map(rows.map((row) => [row.objectId, row.archivedAtMs]));
+  const archivedSurvivorOf = survivors(rows);
   for (const group of batchesOf(ids, SINGLE_READS_AT_ONCE)) {
-    const rows = await Promise.all(group.map((id) => readSingle(target, id, fields)));
+    const found = await Promise.all(group.map((id) => readSingle(target, id, fields)));
     group.forEach((id, i) => {
-      const row = rows[i];
+      const row = found[i];
       const archivedAtMs = archived.get(id);
-      if (row !== undefined && row.objectId !== id) states.set(id, { state: 'merged', objectId: id, intoObjectId: row.objectId });
+      const survivor = row !== undefined && row.objectId !== id ? row.objectId : archivedSurvivorOf.get(id);
+      if (survivor !== undefined) states.set(id, { state: 'merged', objectId: id, intoObjectId: survivor });
       else if (row !== undefined) states.set(id, presentState(row, fields));
       else if (archivedAtMs !== undefined) states.set(id, { state: 'deleted', objectId: id, deletedAtMs: archivedAtMs });
       else states.set(id, { state: 'missing', objectId: id });
     });
   }
   return states;
+}
+
+/** By id that was merged away, the id of the row it became part of. */
+function survivors(rows: readonly HubSpotRow[]): Map<string, string> {
+  return new Map(rows.flatMap((row) => mergedIds(row).map((id): [string, string] => [id, row.objectId])));
 }
 
 /** One batch/read; ids it cannot find are simply absent (they come as errors in a 207 answer). */

@@ -7,7 +7,7 @@ import { type BatchAnswer, batchesOf, writeInBatches } from '../batched-write.ts
 import type { SalesforceConnection } from '../connection.ts';
 import type { ApiBudget, FieldDescription, ObjectState, RowPage, SystemTraits, WriteOutcome } from '../connector.ts';
 import type { CorrelatedConnector } from '../correlated-connector.ts';
-import { earlierClock, type Fetch, type HttpAnswer } from '../transport.ts';
+import { askedAtTheirs, type Fetch, type HttpAnswer } from '../transport.ts';
 import { cursorAfter, readCursor } from './change-cursor.ts';
 import { salesforceDialect } from './dialect.ts';
 import { fetchSalesforceGrant } from './grant.ts';
@@ -205,7 +205,7 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
         return matches;
       },
 
-      update(object, writes) {
+      async update(object, writes) {
         const path = `${data}/composite/sobjects`;
         const type = name(object);
         const outcomes = new Map<string, WriteOutcome>();
@@ -233,7 +233,7 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
         );
       },
 
-      create(object, externalIdField, creates) {
+      async create(object, externalIdField, creates) {
         const type = name(object);
         const key = name(externalIdField);
         const path = `${data}/composite/sobjects/${type}/${key}`;
@@ -292,7 +292,7 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
           rows: rows.map((row) => row.state),
           ...cursorAfter(position, {
             last: page.full ? rows.at(-1) : undefined,
-            askedAtMs: earlierClock(page.answer, askedAtMs),
+            askedAtMs: askedAtTheirs(page.answer, { askedAtMs, answeredAtMs: clock() }),
             overlapMs: from.overlapMs,
           }),
         };
