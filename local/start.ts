@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const control = await startControlApi(environment, pageFiles(), port);
   stopOnSignal(environment, control);
   await populate(environment);
-  const { skipped, unmodelled } = environment.stack.report();
+  const { skipped } = environment.stack.report();
   say(`
 Concord runs (${((Date.now() - startedAtMs) / 1000).toFixed(1)} s).
 
@@ -56,7 +56,7 @@ Concord runs (${((Date.now() - startedAtMs) / 1000).toFixed(1)} s).
   HubSpot         ${environment.crms.hubspot.url}      (simulated)`);
   }
   say(`
-  ${skipped.length + unmodelled.length} kinds of resources of the template have no part here (alarms, log groups ...): local/aws/README.md says why.
+  ${skipped.length} kinds of resources of the template have no part here (alarms, log groups ...): local/README.md says why.
   Ctrl-C stops; what was done is kept in ${flags['data-dir']}.
 `);
 }
@@ -69,10 +69,15 @@ async function populate(environment: Environment): Promise<void> {
   if (empty) {
     const people = readPeople();
     const numbers = new Map(people.filter((person) => !person.original).map((person) => [person.pair, person.personNumber]));
-    const pairs = people.filter((person) => person.original && person.surname !== '' && numbers.get(person.pair) === person.personNumber).slice(0, PEOPLE);
+    const pairs = people
+      .filter((person) => person.original && person.surname !== '' && numbers.get(person.pair) === person.personNumber)
+      .slice(0, PEOPLE);
     const chosen = new Set(pairs.map((person) => person.pair));
     await crms.salesforce.load('Contact', pairs.map(asSalesforceContact));
-    await crms.hubspot.load('contacts', people.filter((person) => !person.original && chosen.has(person.pair)).map(asHubSpotContact));
+    await crms.hubspot.load(
+      'contacts',
+      people.filter((person) => !person.original && chosen.has(person.pair)).map(asHubSpotContact),
+    );
   }
   say('  first sync …');
   await concordClient(environment).untilLive();

@@ -34,7 +34,7 @@ exec 3<&0
 echo "$server" > "$pidfile"
 { read -r _; kill -TERM "$server"; sleep 2; kill -KILL "$server"; } <&3 >/dev/null 2>&1 & watcher=$!
 wait "$server"; status=$?
-rm -f "$pidfile"
+[ "$(cat "$pidfile" 2>/dev/null)" = "$server" ] && rm -f "$pidfile"
 kill "$watcher" 2>/dev/null
 exit $status
 `;

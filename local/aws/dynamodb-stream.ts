@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { AwsError } from './aws-error.ts';
 import type { DynamoDbWire } from './dynamodb-wire.ts';
@@ -40,6 +41,8 @@ export interface StreamReader {
 }
 
 const STREAMS = 'DynamoDBStreams_20120810';
+/** So many pages of writes without a change are passed over in one read. */
+const EMPTY_PAGES_MAX = 1_000;
 const describedTableSchema = z.object({ Table: z.object({ LatestStreamArn: z.string().optional() }) });
 const describedStreamSchema = z.object({
   StreamDescription: z.object({ Shards: z.array(z.object({ ShardId: z.string() })).default([]) }),
@@ -112,21 +115,37 @@ export function streamReader(
     };
   }
 
+  async function page(tableName: string, afterSequence: string | undefined, limit: number): Promise<ServerRecord[]> {
+    const shard = await shardOf(tableName);
+    if (shard === undefined) return [];
+    try {
+      return await recordsAfter(shard, afterSequence, limit);
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error;
+      // An iterator lives for 15 minutes only, and a stream that was switched off and on is another one: look anew, once.
+      shards.delete(tableName);
+      const fresh = await shardOf(tableName);
+      return fresh === undefined ? [] : await recordsAfter(fresh, afterSequence, limit);
+    }
+  }
+
   return {
     async read(tableName, afterSequence, limit) {
-      const shard = await shardOf(tableName);
-      if (shard === undefined) return [];
-      let records: ServerRecord[];
-      try {
-        records = await recordsAfter(shard, afterSequence, limit);
-      } catch (error) {
-        if (!(error instanceof AwsError) || shard.next === undefined) throw error;
-        shard.next = undefined; // an iterator lives for 15 minutes only: take a fresh one
-        records = await recordsAfter(shard, afterSequence, limit);
+      let after = afterSequence;
+      for (let round = 0; round < EMPTY_PAGES_MAX; round++) {
+        const records = await page(tableName, after, limit);
+        const changes = records.filter(changedSomething);
+        if (changes.length > 0 || records.length === 0) return changes.map((record) => shown(tableName, record));
+        after = records.at(-1)?.dynamodb.SequenceNumber;
       }
-      return records.map((record) => shown(tableName, record));
+      return [];
     },
   };
+}
+
+/** The server records a write that changes nothing; DynamoDB does not. It can be told only where the stream has both images. */
+function changedSomething({ eventName, dynamodb: { OldImage, NewImage } }: ServerRecord): boolean {
+  return eventName !== 'MODIFY' || OldImage === undefined || NewImage === undefined || !isDeepStrictEqual(OldImage, NewImage);
 }
 
 /** With streams on, dynoxide 1.2.1 looks through all records of a table at each write; this index makes that one look. */

@@ -61,6 +61,9 @@ const DECISIONS_MAX = 10_000;
  * Reads a role's policy documents, with all intrinsics resolved. The rules are IAM's: an explicit deny wins, then any allow.
  * docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  *
+ * Policies on resources (queues, secrets, buses) are not judged: all callers are roles of one account, which need only their own
+ * policies, and what the template denies there (calls without TLS, other accounts) cannot happen on loopback.
+ *
  * @throws Error on a condition operator or key that is not emulated: it would silently allow or deny the wrong things.
  */
 export function compileRole(documents: readonly unknown[]): CompiledRole {

@@ -11,16 +11,11 @@ import {
   type QueueSettings,
   queueSettings,
 } from './sqs-attributes.ts';
-import {
-  type MessageAttributes,
-  md5,
-  messageBytes,
-  type OutgoingMessage,
-  type ReceivedMessage,
-  refuseWrongMessage,
-} from './sqs-message.ts';
+import { messageBytes, type OutgoingMessage, type ReceivedMessage, refuseWrongMessage } from './sqs-message.ts';
 import { startMoveTasks } from './sqs-move-tasks.ts';
-import { type MoveTask, openSqsStore, parseReceiptHandle, type Receipt, type SqsStore, type StoredMessage } from './sqs-store.ts';
+import { arrival, type Queue, wake } from './sqs-queue.ts';
+import { type MoveTask, openSqsStore, parseReceiptHandle, type Receipt, type SqsStore } from './sqs-store.ts';
+import { takingFrom, view } from './sqs-taking.ts';
 
 /** How a standard queue may treat its messages, on request: AWS promises neither order nor exactly one delivery. */
 export interface Unkindness {
@@ -101,33 +96,10 @@ export interface VisibilityChange {
 const BATCH_MAX = 10;
 const BATCH_BYTES_MAX = 1_048_576;
 const VISIBILITY_SECONDS_MAX = 43_200;
-/** Old messages are looked for at most this often per queue. */
-const EXPIRY_INTERVAL_MS = 60_000;
-/** A receive stops clearing away dead letters and expired messages after so many rounds; the next one goes on. */
-const CLEARING_ROUNDS_MAX = 20;
-/** An unkind receive picks among so many due messages, and a duplicate comes up to so much later. */
-const REORDER_WINDOW = 100;
-const DUPLICATE_LATER_MS_MAX = 500;
-/** Timers fire a little early at times: waiting less than this for a message would spin. */
-const WAKE_AFTER_MS_MIN = 2;
-
 const attributesSchema = z.record(z.string(), z.string());
-const messageAttributesSchema = z.record(
-  z.string(),
-  z.object({ DataType: z.string(), StringValue: z.string().optional(), BinaryValue: z.string().optional() }),
-);
 
-interface Queue {
-  readonly id: number;
-  readonly name: string;
-  readonly arn: string;
-  readonly createdAt: number;
-  modifiedAt: number;
-  attributes: QueueAttributes;
-  settings: QueueSettings;
-  expiredAt: number; // when old messages were last looked for
-  readonly waiting: Set<() => void>; // receives that wait for a message, longest first
-}
+/** Up to so much later comes the second copy of a message, where queues are unkind. */
+const DUPLICATE_LATER_MS_MAX = 500;
 
 export function startSqs(options: SqsOptions): Sqs {
   const { clock = systemClock, account = LOCAL_ACCOUNT, unkind } = options;
@@ -135,6 +107,9 @@ export function startSqs(options: SqsOptions): Sqs {
   const random = seededRandom(unkind?.seed ?? 0);
   const queues = new Map<string, Queue>();
   const requestCounts = new Map<string, Map<string, number>>();
+  const deadLettersOf = (queue: Queue): Queue | undefined =>
+    queue.settings.redrive === undefined ? undefined : queues.get(queueNameOf(queue.settings.redrive.deadLetterArn));
+  const takeDue = takingFrom({ store, clock, shuffle: unkind?.reorder === true ? random : undefined, deadLettersOf });
   let closed = false;
 
   for (const row of store.queues()) {
@@ -180,14 +155,6 @@ export function startSqs(options: SqsOptions): Sqs {
     const counts = requestCounts.get(name) ?? new Map<string, number>();
     requestCounts.set(name, counts);
     counts.set(operation, (counts.get(operation) ?? 0) + 1);
-  }
-
-  function wake(queue: Queue, count: number): void {
-    let left = count;
-    for (const resume of queue.waiting) {
-      if (left-- <= 0) return;
-      resume(); // takes itself out of the set
-    }
   }
 
   function save(name: string, attributes: QueueAttributes): void {
@@ -274,96 +241,10 @@ export function startSqs(options: SqsOptions): Sqs {
       }
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) break;
-      await arrival(queue, leftMs, signal);
+      await arrival(queue, store, clock, leftMs, signal);
     }
     countRequest(name, 'EmptyReceive');
     return [];
-  }
-
-  /** Hands out what is due; on the way, expired messages go and those received too often become dead letters. */
-  function takeDue(queue: Queue, max: number, visibilityMs: number): ReceivedMessage[] {
-    const now = clock.now();
-    expireOld(queue, now);
-    const deadLetters =
-      queue.settings.redrive === undefined ? undefined : queues.get(queueNameOf(queue.settings.redrive.deadLetterArn));
-    const maxReceives = queue.settings.redrive?.maxReceiveCount ?? Number.POSITIVE_INFINITY;
-    const taken: ReceivedMessage[] = [];
-    for (let round = 0; round < CLEARING_ROUNDS_MAX && taken.length < max; round++) {
-      const candidates = pick(queue, now, max - taken.length);
-      let cleared = 0;
-      for (const message of candidates) {
-        if (message.sent_at + queue.settings.retentionMs <= now) {
-          store.drop(queue.id, message.seq);
-          cleared++;
-        } else if (deadLetters !== undefined && message.receives >= maxReceives) {
-          store.deadLetter(message.seq, queue.id, deadLetters.id, queue.arn, now);
-          wake(deadLetters, 1);
-          cleared++;
-        } else {
-          taken.push(hand(message, now, visibilityMs));
-        }
-      }
-      if (cleared === 0) break;
-    }
-    return taken;
-  }
-
-  function pick(queue: Queue, now: number, count: number): StoredMessage[] {
-    if (unkind?.reorder !== true) return store.due(queue.id, now, count);
-    const window = store.due(queue.id, now, REORDER_WINDOW);
-    for (let last = window.length - 1; last > 0; last--) {
-      const other = Math.floor(random() * (last + 1));
-      const [a, b] = [window[last], window[other]];
-      if (a !== undefined && b !== undefined) [window[last], window[other]] = [b, a];
-    }
-    return window.slice(0, count);
-  }
-
-  function hand(message: StoredMessage, now: number, visibilityMs: number): ReceivedMessage {
-    const receiptHandle = store.take(message, now, now + visibilityMs);
-    return { ...view(message, message.receives + 1, message.first_received_at ?? now), receiptHandle };
-  }
-
-  function view(
-    message: StoredMessage,
-    receives: number,
-    firstReceivedAt: number | null,
-  ): Omit<ReceivedMessage, 'receiptHandle'> {
-    const attributes: Record<string, string> = {
-      SenderId: 'AIDAEMBEDDEDSQSSENDER',
-      SentTimestamp: String(message.sent_at),
-      ApproximateReceiveCount: String(receives),
-    };
-    if (firstReceivedAt !== null) attributes.ApproximateFirstReceiveTimestamp = String(firstReceivedAt);
-    if (message.source_arn !== null) attributes.DeadLetterQueueSourceArn = message.source_arn;
-    if (message.trace_header !== null) attributes.AWSTraceHeader = message.trace_header;
-    const messageAttributes: MessageAttributes =
-      message.attributes === null ? {} : messageAttributesSchema.parse(JSON.parse(message.attributes));
-    return { messageId: message.message_id, body: message.body, md5OfBody: md5(message.body), attributes, messageAttributes };
-  }
-
-  function expireOld(queue: Queue, now: number): void {
-    if (now - queue.expiredAt < EXPIRY_INTERVAL_MS) return;
-    queue.expiredAt = now;
-    store.expire(queue.id, now - queue.settings.retentionMs);
-  }
-
-  /** Settles when a message may have come, at the latest after `leftMs`. */
-  function arrival(queue: Queue, leftMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const now = clock.now();
-      const dueAt = store.nextDueAt(queue.id, now);
-      const untilDueMs = dueAt === undefined ? Number.POSITIVE_INFINITY : Math.max(dueAt - now, WAKE_AFTER_MS_MIN);
-      const timer = setTimeout(resume, Math.min(leftMs, untilDueMs));
-      function resume(): void {
-        clearTimeout(timer);
-        queue.waiting.delete(resume);
-        signal?.removeEventListener('abort', resume);
-        resolve();
-      }
-      queue.waiting.add(resume);
-      signal?.addEventListener('abort', resume, { once: true });
-    });
   }
 
   function receiptOf(handle: string): Receipt {

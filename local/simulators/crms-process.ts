@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
+import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
 import { LOCAL_APP_ID, LOCAL_EVENT_SOURCE, LOCAL_ORGANIZATION_ID, LOCAL_PORTAL_ID, RELAY_ACCESS_KEY } from '../local-crms.ts';
 import { startHubSpotSimulator } from './hubspot/hubspot-simulator.ts';
 import { startSalesforceSimulator } from './salesforce/salesforce-simulator.ts';
@@ -45,6 +46,7 @@ async function main(options: CrmsOptions): Promise<void> {
     clientSecret: options.secrets.hubspotWebhookSecret,
     accessToken: options.secrets.hubspotAccessToken,
     webhookUrl: options.webhookUrl,
+    properties: contactProperties,
   });
   const save = keeper(options.stateDir, { salesforce, hubspot });
   const timer = setInterval(save, SAVE_EVERY_MS);
@@ -64,7 +66,7 @@ async function main(options: CrmsOptions): Promise<void> {
 
 interface Keepable {
   save(file: string): void;
-  restore(file: string): boolean;
+  restoreFrom(file: string): boolean;
 }
 
 /** Restores what a former run left, and returns the way to save. */
@@ -72,7 +74,7 @@ function keeper(stateDir: string | undefined, crms: Readonly<Record<string, Keep
   if (stateDir === undefined) return () => undefined;
   mkdirSync(stateDir, { recursive: true });
   const file = (name: string) => path.join(stateDir, `${name}.json`);
-  for (const [name, crm] of Object.entries(crms)) crm.restore(file(name));
+  for (const [name, crm] of Object.entries(crms)) crm.restoreFrom(file(name));
   return () => {
     for (const [name, crm] of Object.entries(crms)) crm.save(file(name));
   };

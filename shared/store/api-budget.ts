@@ -69,7 +69,8 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
   let account: LaneAccount | undefined; // as last seen
   let learnt: CallLimit | undefined; // from answers, not yet in the item perhaps
   let spare: Spare | undefined;
-  let appetite = 1; // calls that this instance used from its last lease, doubled while they run out early
+  let used = 1; // calls of the last lease that were sent
+  let appetite = 1; // the same, doubled while leases are used up in time
   let unserved = 0; // calls that acquires of this instance have no lease for yet
   let localPauseMs = 0;
   let unsharedPauseMs = 0;
@@ -118,9 +119,7 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
         );
       }
       const nowMs = now();
-      const wished = Math.min(pace.burst, Math.max(calls, appetite, unserved));
-      // More than was asked for only where it is to be had at once.
-      const chunk = wished > calls && usableFromMs(pace, wished, nowMs) <= nowMs ? wished : calls;
+      const chunk = chunkOf(calls, pace, nowMs, deadlineMs);
       const soonestMs = usableFromMs(pace, chunk, nowMs);
       if (soonestMs > deadlineMs) return { atMs: soonestMs };
       const spokenForUs = await moveOn(limit, pace, chunk, nowMs, deadlineMs);
@@ -137,11 +136,19 @@ function laneBudget(context: StoreContext, key: ItemKey, system: string, lane: L
     throw tooLate(now() + Math.ceil(paceOf(limitNow()).stepUs / 1000));
   }
 
-  /** An instance that used up its last lease in time gets twice as many; one that let calls lapse only what it used. */
   function learnAppetite(): void {
     if (spare === undefined) return;
-    appetite = now() <= spare.untilMs || spare.calls === 0 ? 2 * Math.max(appetite, spare.leased) : spare.leased - spare.calls;
-    appetite = Math.max(1, Math.min(appetite, paceOf(limitNow()).burst));
+    used = Math.max(1, spare.leased - spare.calls);
+    appetite = spare.calls === 0 || now() <= spare.untilMs ? 2 * Math.max(appetite, used) : used;
+    appetite = Math.min(appetite, paceOf(limitNow()).burst);
+  }
+
+  /** Calls to lease at once. While there are enough a lease may be a guess; when they are short none may lapse. */
+  function chunkOf(calls: number, pace: CallPace, nowMs: number, deadlineMs: number): number {
+    const guess = Math.min(pace.burst, Math.max(calls, appetite, unserved));
+    if (guess > calls && usableFromMs(pace, guess, nowMs) <= nowMs) return guess;
+    const sure = Math.min(pace.burst, Math.max(calls, used, unserved));
+    return sure > calls && usableFromMs(pace, sure, nowMs) <= deadlineMs ? sure : calls;
   }
 
   function usableFromMs(pace: CallPace, chunk: number, nowMs: number): number {

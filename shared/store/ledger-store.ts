@@ -29,8 +29,10 @@ export function ledgerStore(context: StoreContext) {
 
     /** @returns the entries of a record, newest first, of versions below `before`. */
     async ofRecord(recordId: string, options: { readonly limit: number; readonly before?: number }): Promise<LedgerEntry[]> {
-      const { pk, sk: oldest } = keys.ledger(recordId, 0);
-      const newest = ledgerSortKey((options.before ?? Number.MAX_SAFE_INTEGER) - 1);
+      const { before = Number.MAX_SAFE_INTEGER } = options;
+      if (before <= 1) return []; // the first version is 1, and DynamoDB refuses a range that is upside down
+      const { pk, sk: oldest } = keys.ledger(recordId, 1);
+      const newest = ledgerSortKey(before - 1);
       const answer = await context.client.send(
         new QueryCommand({
           TableName: context.tableName,

@@ -236,7 +236,7 @@ describe('rate limits of HubSpot', () => {
     });
     const writes = Array.from({ length: 50 }, (_, i) => ({
       objectId: String(i + 1),
-      values: i % 2 ? { city: 'x' } : { nope: 'x' },
+      values: Object.fromEntries([[i % 2 ? 'city' : 'nope', 'x']]),
     }));
     const outcomes = await connector.update('contacts', writes);
     expect(outcomes.get('1')).toMatchObject({ outcome: 'rejected', code: 'PROPERTY_DOESNT_EXIST', fields: ['nope'] });

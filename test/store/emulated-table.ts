@@ -6,15 +6,11 @@ import {
   CreateTableCommand,
   DynamoDBClient,
   paginateScan,
-  type ServiceInputTypes,
   type ServiceOutputTypes,
 } from '@aws-sdk/client-dynamodb';
 import { startDynamoDbServer } from '../../local/aws/dynamodb-server.ts';
 import { readStatement } from '../../local/aws/partiql.ts';
 import { type Item, type StoreContext, TABLE } from '../../shared/store/table.ts';
-
-/** Answers in DynamoDB's place, or returns undefined to let it answer itself. */
-export type Fault = (command: string, input: ServiceInputTypes) => ServiceOutputTypes | undefined;
 
 /** What one call cost. */
 export interface Cost {
@@ -28,7 +24,8 @@ export interface EmulatedTable {
   context(tenant: string, more?: Partial<StoreContext>): StoreContext;
   /** The costs of the calls since the last time it was asked. */
   costs(): Cost[];
-  fault: Fault | undefined;
+  /** Waited for on the way to DynamoDB and on the way back. */
+  travel: (() => Promise<void>) | undefined;
   everything(): Promise<Item[]>;
   stop(): Promise<void>;
 }
@@ -53,7 +50,7 @@ export async function emulatedTable(): Promise<EmulatedTable> {
       costs = [];
       return since;
     },
-    fault: undefined,
+    travel: undefined,
     async everything() {
       const items: Item[] = [];
       for await (const page of paginateScan({ client }, { TableName: tableName })) items.push(...(page.Items ?? []));
@@ -69,11 +66,11 @@ export async function emulatedTable(): Promise<EmulatedTable> {
   client.middlewareStack.add(
     (next, handling) => async (args) => {
       const command = String(handling.commandName).replace(/Command$/, '');
-      const faulty = table.fault?.(command, args.input);
-      if (faulty !== undefined) return { output: faulty, response: {} };
       const input = { ...args.input, ReturnConsumedCapacity: 'INDEXES' as const };
+      await table.travel?.();
       const result = await next({ ...args, input: 'Statements' in input ? forEmulator(input) : input });
       for (const capacity of capacities(result.output)) costs.push({ command, ...capacity });
+      await table.travel?.();
       return result;
     },
     { step: 'initialize' },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ledgerStore } from '../../shared/store/ledger-store.ts';
 import { type CommitResult, matchKeyKey, type RecordCommit, recordStore, refKey } from '../../shared/store/record-store.ts';
+import type { Item } from '../../shared/store/table.ts';
 import { type EmulatedTable, emulatedTable } from './emulated-table.ts';
 import { claimed, confirmed, edited, sampleNote, sampleRecord, T0 } from './sample-record.ts';
 
@@ -58,6 +59,21 @@ describe('a commit', () => {
     expect(second.marks).toEqual({ dirtySinceMs: T0, attention: { kind: 'refused', sinceMs: T0 + 1_000 } });
     await records.commitMany([{ record: { ...second, version: 3 }, dirty: false, marks: second.marks }]);
     expect((await read(records, 'r')).marks).toEqual({});
+  });
+
+  it('goes to the readers of the stream only if it has something for them', async () => {
+    const { context, records } = freshStore();
+    const isRecord = (item: Item) => item.pk?.S === `${context.tenant}#R#r` && item.sk?.S === 'R';
+    const outboxNow = async () => (await table.everything()).find(isRecord)?.o?.S;
+    await create(records, 'r');
+    await records.commitMany([edited(await read(records, 'r'))]);
+    expect(await outboxNow()).toContain('hubspot');
+    await records.commitMany([claimed(await read(records, 'r'))]);
+    expect(await outboxNow()).toBeUndefined();
+    await records.commitWithLoss(edited(await read(records, 'r')), { ...sampleNote, recordId: 'r', version: 4 });
+    expect(await outboxNow()).toContain('hubspot');
+    await records.linkObject(confirmed(await read(records, 'r')), ada);
+    expect(await outboxNow()).toBeUndefined();
   });
 
   it('loses against a newer version, and only it', async () => {
@@ -274,6 +290,23 @@ describe('reading', () => {
       }),
     ).toBe('created');
   });
+});
+
+it('every key of every item, in the table and in its indexes, begins with the tenant (T10)', async () => {
+  const { context, records } = freshStore();
+  await records.createRecord({
+    commit: { ...edited(sampleRecord('other#R#1', 0)), attention: 'conflict' },
+    identities: [{ system: 't1#', object: '#', objectId: 't1#R#r' }],
+    matchKeys: [{ sync: '#', name: 't1#', value: 't1#R#r' }],
+    entry: { ...sampleNote, recordId: 'other#R#1', version: 1 },
+  });
+  const items = await table.everything();
+  expect(items.filter((item) => item.pk?.S?.startsWith(`${context.tenant}#`))).toHaveLength(4);
+  for (const item of items) {
+    const tenant = item.pk?.S?.split('#')[0];
+    expect(tenant).toMatch(/^t\d+$/);
+    for (const name of ['dk', 'ak']) if (item[name] !== undefined) expect(item[name]?.S?.startsWith(`${tenant}#`)).toBe(true);
+  }
 });
 
 describe('cost', () => {

@@ -200,7 +200,7 @@ export async function startHubSpotSimulator(options: HubSpotSimulatorOptions): P
       const record = store.get(objectId);
       return record && shown(store, record);
     },
-    writes: (afterSeq = 0) => portal.writes(afterSeq),
+    writes: (afterSeq = 0) => portal.log.after(afterSeq),
     calls: () => front.calls(),
     resetCalls: () => front.resetCalls(),
     pendingNotifications: () => delivery.pending(),
@@ -223,7 +223,7 @@ export async function startHubSpotSimulator(options: HubSpotSimulatorOptions): P
       Object.assign(settings, firstSettings());
       Object.assign(behaviour, { ...defaultBehaviour, ...options.behaviour });
     },
-    onWrite: (listener) => portal.onWrite(listener),
+    onWrite: (listener) => portal.log.onAdd(listener),
     save(file) {
       const small = { subscriptions: subscriptions.state(), credentials: credentials.state(), behaviour };
       const mark = `${file} ${portal.mark()} ${delivery.pending()} ${JSON.stringify(small)}`;

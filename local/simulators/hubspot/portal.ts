@@ -1,7 +1,5 @@
 import * as z from 'zod';
-import { writeLogEntrySchema } from '../control-messages.ts';
 import type { SeededRandom } from '../random.ts';
-import type { WriteLogEntry } from '../simulator.ts';
 import { ApiRefusal, alreadyExists, invalidRequest } from './api-refusal.ts';
 import { type Author, importAuthor } from './author.ts';
 import type { HubSpotBehaviour } from './behaviour.ts';
@@ -13,32 +11,12 @@ import { draftCreate, type FieldChange, type RecordDraft, refuseConflicts } from
 import { RecordStore, storeStateSchema } from './record-store.ts';
 import { SearchIndex } from './search-index.ts';
 import { propertyGroups, standardProperties } from './standard-properties.ts';
-
-/** One committed write, told to whoever listens. */
-export interface Commit {
-  readonly type: ObjectType;
-  readonly kind: WriteLogEntry['kind'];
-  readonly id: string;
-  readonly atMs: number;
-  readonly author: Author;
-  readonly changes: Readonly<Record<string, FieldChange>>;
-  /** A merge: the records that went into `id`, first the one that was primary. */
-  readonly merge?: { readonly primaryId: string; readonly absorbedId: string; readonly propertiesMoved: number };
-  /** A privacy deletion, after which nothing is left. */
-  readonly privacy?: boolean;
-}
-
-/** The API call that carries a write. */
-export interface Carrier {
-  readonly call?: number;
-  readonly trace?: string;
-}
+import { type Carrier, type Commit, WriteLog, writeLogStateSchema } from './write-log.ts';
 
 export const portalStateSchema = z.object({
   stores: z.record(z.string(), storeStateSchema),
   persons: z.array(z.tuple([z.string(), z.number()])),
-  writes: z.array(writeLogEntrySchema),
-  lastSeq: z.number(),
+  log: writeLogStateSchema,
   revision: z.number(),
 });
 export type PortalState = z.infer<typeof portalStateSchema>;
@@ -58,19 +36,15 @@ const UNIQUE_PROPERTIES_MAX = 10;
 /** HubSpot: a record takes part in at most 250 merges. */
 const MERGES_MAX = 250;
 const FIRST_USER_ID = 42;
-/** A saved state keeps the newest part of the write log only. */
-const SAVED_WRITES_MAX = 10_000;
 
 /** The data of one HubSpot account: records, properties, what search shows of them, and everything that was ever written. */
 export class Portal {
+  readonly log = new WriteLog();
   private readonly options: PortalOptions;
   private readonly stores = new Map<string, RecordStore>();
   private readonly indexes = new Map<string, SearchIndex>();
   private readonly persons = new Map<string, number>();
   private readonly commitListeners: ((commit: Commit) => void)[] = [];
-  private readonly writeListeners = new Set<(entry: WriteLogEntry) => void>();
-  private log: WriteLogEntry[] = [];
-  private lastSeq = 0;
   private revision = 0;
 
   constructor(options: PortalOptions) {
@@ -245,23 +219,13 @@ export class Portal {
     return definition;
   }
 
-  writes(afterSeq: number): WriteLogEntry[] {
-    const firstSeq = this.lastSeq - this.log.length + 1;
-    return this.log.slice(Math.max(0, afterSeq - firstSeq + 1));
-  }
-
   onCommit(listener: (commit: Commit) => void): void {
     this.commitListeners.push(listener);
   }
 
-  onWrite(listener: (entry: WriteLogEntry) => void): () => void {
-    this.writeListeners.add(listener);
-    return () => this.writeListeners.delete(listener);
-  }
-
   /** No records and an empty log; properties as at the start. Ids and write numbers go on: none comes back. */
   clear(): void {
-    this.log = [];
+    this.log.clear();
     for (const [name, store] of this.stores) {
       store.clear();
       store.definitions.clear();
@@ -281,15 +245,14 @@ export class Portal {
   mark(): string {
     const definitions = [...this.stores.values()].flatMap((store) => [...store.definitions.values()]);
     const changedAtMs = definitions.reduce((latest, { updatedAtMs }) => Math.max(latest, updatedAtMs), 0);
-    return `${this.revision} ${this.lastSeq} ${definitions.length} ${changedAtMs}`;
+    return `${this.revision} ${this.log.lastSeq} ${definitions.length} ${changedAtMs}`;
   }
 
   state(): PortalState {
     return {
       stores: Object.fromEntries([...this.stores].map(([name, store]) => [name, store.state()])),
       persons: [...this.persons],
-      writes: this.log.slice(-SAVED_WRITES_MAX),
-      lastSeq: this.lastSeq,
+      log: this.log.state(),
       revision: this.revision,
     };
   }
@@ -304,8 +267,7 @@ export class Portal {
     }
     this.persons.clear();
     for (const [person, userId] of state.persons) this.persons.set(person, userId);
-    this.log = state.writes;
-    this.lastSeq = state.lastSeq;
+    this.log.resume(state.log);
     this.revision = state.revision;
   }
 
@@ -341,21 +303,8 @@ export class Portal {
   }
 
   private note(commit: Commit, carrier: Carrier = {}): void {
-    this.lastSeq += 1;
-    const entry: WriteLogEntry = {
-      seq: this.lastSeq,
-      atMs: commit.atMs,
-      system: 'hubspot',
-      object: commit.type.name,
-      objectId: commit.id,
-      kind: commit.kind,
-      fields: commit.changes,
-      by: { kind: commit.author.kind, name: commit.author.name },
-      ...carrier,
-    };
-    this.log.push(entry);
     for (const listener of this.commitListeners) listener(commit);
-    for (const listener of this.writeListeners) listener(entry);
+    this.log.add(commit, carrier);
   }
 }
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { SeededRandom } from '../random.ts';
 import type { HubSpotBehaviour } from './behaviour.ts';
-import type { Commit } from './portal.ts';
+import type { Commit } from './write-log.ts';
 
 /** One event as a delivery carries it, without `attemptNumber`. HubSpot: developers.hubspot.com/docs/api-reference/legacy/webhooks/guide */
 export const webhookEventSchema = z.object({
@@ -84,7 +84,9 @@ export function eventsOf(commit: Commit, source: EventSource): WebhookEvent[] {
       return propertyChanges();
     case 'delete': {
       const deletion = event('deletion', commit.id, { changeFlag: 'DELETED', ...by });
-      return commit.privacy ? [...event('privacyDeletion', commit.id, {}), ...deletion] : deletion;
+      if (!commit.privacy) return deletion;
+      const privacy = event('privacyDeletion', commit.id, {});
+      return source.random.below(2) === 0 ? [...privacy, ...deletion] : [...deletion, ...privacy]; // in any order
     }
     case 'restore':
       return event('restore', commit.id, by);

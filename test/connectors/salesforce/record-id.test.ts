@@ -13,7 +13,16 @@ describe('a Salesforce id', () => {
     for (const id of ids) expect(recordId18(id.slice(0, 15))).toBe(id);
   });
 
-  it.each(['', '003', '003Sim000000001IA', "003Sim000000001'", '003Sim000000001IAAA', '003Sim 00000001'])('is not %j', (text) => {
+  it.each([
+    '',
+    '003',
+    '003Sim000000001IA',
+    "003Sim000000001'",
+    '003Sim000000001IAAA',
+    '003Sim 00000001',
+    '003Sim000000001IAB',
+    '003sim000000001IAA',
+  ])('is not %j', (text) => {
     expect(recordId18(text)).toBeUndefined();
   });
 });

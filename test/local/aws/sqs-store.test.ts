@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +53,31 @@ describe('a restart', () => {
     await after.remove('kept', [taken?.receiptHandle ?? '']);
     clock.advance(60_000);
     expect(await drain(after, 'kept')).toEqual(['delayed']);
+    after.close();
+  });
+
+  it('after a kill has every message that was acknowledged', async () => {
+    const module = new URL('../../../local/aws/sqs.ts', import.meta.url).href;
+    const source = `
+      import { startSqs } from '${module}';
+      const sqs = startSqs({ file: ${JSON.stringify(file())} });
+      sqs.ensureQueue('q');
+      await Promise.all(Array.from({ length: 4 }, async () => {
+        for (;;) {
+          await sqs.send('q', [{ body: 'x' }]);
+          process.stdout.write('.');
+        }
+      }));`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let acknowledged = 0;
+    child.stdout.on('data', (dots: Buffer) => {
+      acknowledged += dots.length;
+      if (acknowledged > 500) child.kill('SIGKILL');
+    });
+    await once(child, 'close');
+    const after = startSqs({ file: file() });
+    expect(acknowledged).toBeGreaterThan(500);
+    expect(after.counts('q').visible).toBeGreaterThanOrEqual(acknowledged);
     after.close();
   });
 
