@@ -26,6 +26,7 @@ const WORDS: Readonly<Record<string, string>> = {
   L3: 'Several candidates: never guessed between, a person is asked.',
   C1: 'A new contact that matches nobody: a new record.',
   C2: 'Linked, and read before anything is written.',
+  C3: 'Found in the other CRM before it was created there a second time.',
   C4: 'Created in the other CRM and tied to the record.',
   W8: 'The CRM refused the change for good; the reason is shown.',
 };

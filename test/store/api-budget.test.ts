@@ -152,7 +152,7 @@ describe('an instance', () => {
 });
 
 describe('a pause', () => {
-  it('stops all instances, those that wait already too', async () => {
+  it('stops all instances', async () => {
     const { time, budgets } = instances(4);
     const untilMs = T0 + 20_000;
     const [pauser, ...others] = budgets;
@@ -167,6 +167,26 @@ describe('a pause', () => {
     const during = called.flat().filter((atMs) => atMs > T0 + 5_000 + 500 && atMs < untilMs);
     expect(during).toEqual([]); // 500 ms: what was leased before may still be sent
     expect(called.flat().filter((atMs) => atMs >= untilMs).length).toBeGreaterThan(20);
+  });
+
+  it('stops those too that wait already for calls they leased', async () => {
+    const { time, budgets } = instances(3);
+    const [spender, waiter, pauser] = budgets;
+    const untilMs = T0 + 40_000;
+    await time.run(async () => spender?.acquire(80, 'general', T0 + HOUR));
+    const startedMs = time.now();
+    const [resumedMs] = await Promise.all([
+      time.run(async () => {
+        await waiter?.acquire(1, 'general', T0 + HOUR);
+        return time.now();
+      }),
+      time.run(async () => {
+        await time.sleep(1_000);
+        await pauser?.pause('general', untilMs);
+      }),
+    ]);
+    expect(startedMs).toBeLessThan(untilMs - 20_000);
+    expect(resumedMs).toBeGreaterThanOrEqual(untilMs);
   });
 
   it('that lasts too long is an error, and a shorter one does not end it', async () => {

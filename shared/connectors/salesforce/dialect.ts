@@ -22,7 +22,7 @@ export function salesforceDialect(system: string, dailyCallShare: number): ApiDi
     observe(headers, lane, budget) {
       const usage = apiUsage(headers);
       if (usage === undefined) return;
-      budget.observe(lane, { dailyRemaining: Math.max(0, Math.floor(usage.max) - usage.used) });
+      budget.observe(lane, { dailyRemaining: Math.max(0, Math.floor(usage.max * dailyCallShare) - usage.used) });
     },
     refusal(answer, _lane, nowMs) {
       const code = firstErrorCode(answer.json) ?? `HTTP_${answer.status}`;
