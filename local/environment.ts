@@ -6,7 +6,7 @@ import config from '../concord.config.ts';
 import type { Synthesis } from '../infra/synthesize.ts';
 import { synthesize } from '../infra/synthesize.ts';
 import { compileSync } from '../shared/config/compile-sync.ts';
-import { type LocalStack, startStack } from './aws/stack.ts';
+import { type LocalStack, startStack } from './runtime/stack.ts';
 import { LOCAL_EVENT_SOURCE, type LocalSecrets, localConnections, localSecrets } from './local-crms.ts';
 import { type CrmsOptions, type CrmsReady, crmsReadySchema } from './simulators/crms-process.ts';
 import { type RemoteSimulator, remoteSimulator } from './simulators/remote.ts';

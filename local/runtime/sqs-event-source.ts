@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { LocalFunction } from './functions.ts';
-import { queueNameOf } from './local-account.ts';
-import type { Sqs } from './sqs.ts';
-import type { ReceivedMessage } from './sqs-message.ts';
+import { queueNameOf } from '../aws/local-account.ts';
+import type { Sqs } from '../aws/sqs.ts';
+import type { ReceivedMessage } from '../aws/sqs-message.ts';
 
 /** Lambda's own bound on a batch of a standard queue. docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
 const BATCH_MAX = 10_000;

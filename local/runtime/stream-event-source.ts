@@ -1,10 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
-import type { DynamoDb } from './dynamodb.ts';
-import { compileEventPattern } from './event-pattern.ts';
+import type { DynamoDb } from '../aws/dynamodb.ts';
+import { compileEventPattern } from '../aws/event-pattern.ts';
 import type { LocalFunction } from './functions.ts';
-import { queueNameOf } from './local-account.ts';
-import type { Sqs } from './sqs.ts';
+import { queueNameOf } from '../aws/local-account.ts';
+import type { Sqs } from '../aws/sqs.ts';
 import type { EventSource } from './sqs-event-source.ts';
 
 const mappingSchema = z.object({
