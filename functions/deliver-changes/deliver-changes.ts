@@ -183,10 +183,8 @@ class DeliverRun {
     }
     await this.commitSteps(moved);
     await this.release(doubted);
-    const settleMs = Math.max(
-      HINT_WAIT_MS,
-      this.ports.connector.traits.stampResolutionMs + this.ports.connector.traits.readLagMs,
-    );
+    const traits = this.ports.sync.rules.systems[this.ports.system];
+    const settleMs = Math.max(HINT_WAIT_MS, (traits?.stampResolutionMs ?? 0) + (traits?.readLagMs ?? 0));
     for (const job of doubted)
       this.putBack(job.request, settleMs, 'the object moved: its hint is awaited, or a read that can be believed');
     await this.archive(expected.filter((job) => job.want.kind === 'archive'));

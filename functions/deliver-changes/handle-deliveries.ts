@@ -3,7 +3,7 @@ import { type DeliveryRequest, deliveryEnvelopeSchema } from '../../shared/queue
 import { deliveryMessages } from '../../shared/queue/envelopes.ts';
 import type { QueueMessage } from '../../shared/queue/message-batch.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
-import { errorFacts, log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { backoffMs, PATIENCE_MS } from '../message-settlement.ts';
 import { type DeliveredChange, type DeliverPorts, type DeliverResult, deliverChanges } from './deliver-changes.ts';
 
@@ -78,7 +78,7 @@ async function deliverOrPostpone(
     const patient =
       error instanceof RateLimitedError || error instanceof SystemUnavailableError || error instanceof AuthRejectedError;
     if (!patient) throw error;
-    if (error instanceof AuthRejectedError) metrics.addMetric('AuthRejected', MetricUnit.Count, 1);
+    if (error instanceof AuthRejectedError) countFor(ports.system, 'AuthRejected', MetricUnit.Count, 1);
     log.warn('the system does not answer; its deliveries wait', {
       system: ports.system,
       deliveries: requests.length,

@@ -1,11 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
+import { AuthRejectedError } from '../../shared/errors.ts';
 import { messageSender } from '../../shared/queue/message-sender.ts';
 import { cursorStore } from '../../shared/store/cursor-store.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
-import { errorFacts, log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { tenant } from '../config.ts';
 import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
@@ -57,11 +58,12 @@ export const handler = withTelemetry(async (event: unknown) => {
       }
       const fromMs = first.startedAtMs - sync.poll.overlapMinutes * 60_000;
       const polled = await pollChanges(sync, fromMs, { ...ports, changes: own });
-      metrics.addDimension('system', env.CONCORD_SYSTEM);
-      metrics.addMetric('PollLagSeconds', MetricUnit.Seconds, polled.lagMs / 1000);
+      // A poller that found the cursor taken knows nothing of the lag: the one that has it tells.
+      if (polled.lagMs !== undefined) countFor(env.CONCORD_SYSTEM, 'PollLagSeconds', MetricUnit.Seconds, polled.lagMs / 1000);
       log.info('polled', { sync: sync.name, system: env.CONCORD_SYSTEM, ...polled });
     } catch (error) {
       // One sync's trouble does not keep the others from being polled.
+      if (error instanceof AuthRejectedError) countFor(env.CONCORD_SYSTEM, 'AuthRejected', MetricUnit.Count, 1);
       log.error('poll failed', { sync: sync.name, system: env.CONCORD_SYSTEM, ...errorFacts(error) });
       failures.push(error);
     }

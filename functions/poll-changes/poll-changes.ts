@@ -23,8 +23,8 @@ export interface PollPorts {
 export interface PollResult {
   readonly rows: number;
   readonly hints: number;
-  /** How far behind the present this system's cursor is, ms. */
-  readonly lagMs: number;
+  /** How far behind the present this system's cursor is, ms; absent when another poller has the cursor. */
+  readonly lagMs?: number;
   /** False when time ran out, or another poller has the cursor. */
   readonly caughtUp: boolean;
 }
@@ -40,7 +40,7 @@ export async function pollChanges(sync: CompiledSync, fromMs: number, ports: Pol
   const owner = randomUUID();
   const overlapMs = sync.poll.overlapMinutes * 60_000;
   let position = await ports.cursors.lease(sync.name, ports.system, { owner, leaseMs: LEASE_MS, fromMs });
-  if (position === undefined) return { rows: 0, hints: 0, lagMs: 0, caughtUp: false };
+  if (position === undefined) return { rows: 0, hints: 0, caughtUp: false };
   const seen = await ports.cursors.seenRows(sync.name, ports.system, { windowMs: 2 * overlapMs });
   let rows = 0;
   let hinted = 0;
@@ -71,7 +71,7 @@ export async function pollChanges(sync: CompiledSync, fromMs: number, ports: Pol
       },
       { version: position.version, owner, release: last },
     );
-    if (moved === 'conflict') return { rows, hints: hinted, lagMs: 0, caughtUp: false }; // our lease ran out; its new owner goes on
+    if (moved === 'conflict') return { rows, hints: hinted, caughtUp: false }; // our lease ran out; its new owner goes on
     if (last) return { rows, hints: hinted, lagMs: ports.now() - (moved.polledAtMs ?? moved.fromMs), caughtUp };
     position = moved;
   }

@@ -3,7 +3,7 @@ import { hintMessages } from '../../shared/queue/envelopes.ts';
 import type { QueueMessage } from '../../shared/queue/message-batch.ts';
 import type { MessageSender, OutgoingMessage } from '../../shared/queue/message-sender.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
-import { errorFacts, log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { backoffMs, PATIENCE_MS } from '../message-settlement.ts';
 import { type ProcessPorts, type ProcessResult, processChanges, type SettledChange } from './process-changes.ts';
 
@@ -64,6 +64,8 @@ export async function handleHints(messages: readonly QueueMessage[], ports: Hand
     later += result.later.length;
     await shelve(sync, result, origins, failedIds, ports);
   }
+  const missed = settled.filter((change) => change.missedByEvents).length;
+  if (missed > 0) countFor(ports.system, 'ChangeEventsMissing', MetricUnit.Count, missed);
   return { failedIds, hints: origins.size, skipped, later, changes: settled };
 }
 
@@ -75,7 +77,7 @@ async function processOrPostpone(hints: readonly ChangeHint[], sync: string, por
     const patient =
       error instanceof RateLimitedError || error instanceof SystemUnavailableError || error instanceof AuthRejectedError;
     if (!patient) return { later: [], failed: hints.map((hint) => ({ hint, error })), settled: [], skipped: 0 };
-    if (error instanceof AuthRejectedError) metrics.addMetric('AuthRejected', MetricUnit.Count, 1);
+    if (error instanceof AuthRejectedError) countFor(ports.system, 'AuthRejected', MetricUnit.Count, 1);
     log.warn('the system does not answer; its hints wait', { system: ports.system, hints: hints.length, ...errorFacts(error) });
     const retryAfterMs = 'retryAfterMs' in error ? error.retryAfterMs : 0;
     const later = hints.map((hint) => ({

@@ -21,6 +21,8 @@ const AWAIT_CREATOR_MS = 2_000;
 const LOST_RACES_DELAY_MS = 1_000;
 /** Transactions at once: enough to hide their latency, few enough to be kind to the table. */
 const TRANSACTIONS_AT_ONCE = 8;
+/** A change event or webhook arrives well within this time. */
+const EVENTS_TAKE_MS = 60_000;
 
 export interface ProcessPorts {
   readonly system: string;
@@ -53,6 +55,8 @@ export interface SettledChange {
   readonly losers: number;
   readonly deliver: readonly string[];
   readonly sinceReceivedMs: number;
+  /** Only a poll knew of it, though the edit is older than any notification takes: notifications are missing. */
+  readonly missedByEvents?: true;
 }
 
 /**
@@ -263,6 +267,7 @@ class ProcessRun {
   }
 
   private tell(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[]): void {
+    const edited = lines.some((line) => line.event === 'changed');
     this.settled.push({
       correlationId: correlationOf(group),
       recordId: next.recordId,
@@ -272,6 +277,7 @@ class ProcessRun {
       losers: lines.filter((line) => line.lost !== undefined).length,
       deliver: dirtySystems(next, this.ports.sync.rules),
       sinceReceivedMs: this.ports.now() - receivedAtMs(group),
+      ...(edited && group.hints.every((hint) => isLateFind(hint)) && { missedByEvents: true }),
     });
   }
 
@@ -419,6 +425,10 @@ class ProcessRun {
     });
     return 'done';
   }
+}
+
+function isLateFind(hint: ChangeHint): boolean {
+  return hint.snapshot === true && hint.receivedAtMs - hint.occurredAtMs > EVENTS_TAKE_MS;
 }
 
 /** The hint that reached us first names the trail; the others of the batch only repeat it. */

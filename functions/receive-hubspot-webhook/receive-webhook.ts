@@ -5,7 +5,7 @@ import { verifySignatureV3 } from '../../shared/connectors/hubspot/signature.ts'
 import { readWebhook } from '../../shared/connectors/hubspot/webhook.ts';
 import { NotificationRefusedError } from '../../shared/connectors/notification-error.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
-import { log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { countFor, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { syncsByObject } from '../hint-routing.ts';
 import { BODY_BYTES_MAX, enqueueHints, rawBody } from '../receive-hints.ts';
 
@@ -43,7 +43,7 @@ export async function receiveWebhook(
   ];
   const verdict = verifySignatureV3(request, secrets, ports.now());
   if (!verdict.valid) {
-    metrics.addMetric('WebhookRefused', MetricUnit.Count, 1);
+    countFor(ports.system, 'WebhookRefused', MetricUnit.Count, 1);
     log.warn('webhook refused', { system: ports.system, reason: verdict.reason });
     return problem(401, 'the signature does not verify');
   }

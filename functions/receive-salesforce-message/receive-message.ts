@@ -5,7 +5,7 @@ import { NotificationRefusedError } from '../../shared/connectors/notification-e
 import { outboundAck, readOutboundMessage } from '../../shared/connectors/salesforce/outbound-message.ts';
 import { equalInConstantTime } from '../../shared/connectors/secret-text.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
-import { log, MetricUnit, metrics } from '../../shared/telemetry/log.ts';
+import { countFor, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { syncsByObject } from '../hint-routing.ts';
 import { BODY_BYTES_MAX, enqueueHints, rawBody } from '../receive-hints.ts';
 
@@ -32,7 +32,7 @@ export async function receiveMessage(
   const { outboundMessageToken: expected, organizationId } = connection;
   const given = event.pathParameters?.token ?? '';
   if (expected === undefined || organizationId === undefined || !equalInConstantTime(expected.reveal(), given)) {
-    metrics.addMetric('WebhookRefused', MetricUnit.Count, 1);
+    countFor(ports.system, 'WebhookRefused', MetricUnit.Count, 1);
     log.warn('outbound message refused', {
       system: ports.system,
       reason: expected === undefined ? 'not-configured' : 'wrong-token',

@@ -138,7 +138,7 @@ export interface ApiBudget {
   /** Told after each answer: what the limit headers say (absent where the system does not say). */
   observe(
     lane: 'general' | 'search',
-    headers: { limit?: number; remaining?: number; intervalMs?: number; dailyRemaining?: number },
+    headers: { limit?: number; remaining?: number; intervalMs?: number; dailyLimit?: number; dailyRemaining?: number },
   ): void;
   /** Told when the system refused for its limit: no function calls it again before then (epoch ms). */
   pause(lane: 'general' | 'search', untilMs: number): Promise<void>;

@@ -5,8 +5,15 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 export const log = new Logger();
 
 /** Metrics as embedded log lines: no call, no wait. The alarms of infra/alarms.ts name these. */
-export const metrics = new Metrics({ singleMetric: false });
+export const metrics = new Metrics();
 export { MetricUnit };
+
+/** Adds a metric of one system: the alarms tell the systems apart. */
+export function countFor(system: string, name: string, unit: (typeof MetricUnit)[keyof typeof MetricUnit], value: number): void {
+  const single = metrics.singleMetric();
+  single.addDimension('system', system);
+  single.addMetric(name, unit, value);
+}
 
 /** What a caught value is, without what it may quote of a record. */
 export function errorFacts(error: unknown): { error: string; code?: string; message?: string } {

@@ -22,6 +22,7 @@ export function hubspotDialect(system: string): ApiDialect {
         limit: countIn(headers, 'x-hubspot-ratelimit-max'),
         remaining: countIn(headers, 'x-hubspot-ratelimit-remaining'),
         intervalMs: countIn(headers, 'x-hubspot-ratelimit-interval-milliseconds'),
+        dailyLimit: countIn(headers, 'x-hubspot-ratelimit-daily'),
         dailyRemaining: countIn(headers, 'x-hubspot-ratelimit-daily-remaining'),
       };
       // Answers of search carry none.

@@ -22,7 +22,8 @@ export function salesforceDialect(system: string, dailyCallShare: number): ApiDi
     observe(headers, lane, budget) {
       const usage = apiUsage(headers);
       if (usage === undefined) return;
-      budget.observe(lane, { dailyRemaining: Math.max(0, Math.floor(usage.max * dailyCallShare) - usage.used) });
+      const dailyLimit = Math.floor(usage.max * dailyCallShare);
+      budget.observe(lane, { dailyLimit, dailyRemaining: Math.max(0, dailyLimit - usage.used) });
     },
     refusal(answer, _lane, nowMs) {
       const code = firstErrorCode(answer.json) ?? `HTTP_${answer.status}`;
