@@ -2,13 +2,21 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import type * as z from 'zod';
 import config from '../concord.config.ts';
 import type { Synthesis } from '../infra/synthesize.ts';
 import { synthesize } from '../infra/synthesize.ts';
 import { compileSync } from '../shared/config/compile-sync.ts';
-import { type LocalStack, startStack } from './runtime/stack.ts';
 import { LOCAL_EVENT_SOURCE, type LocalSecrets, localConnections, localSecrets } from './local-crms.ts';
-import { type CrmsOptions, type CrmsReady, crmsReadySchema } from './simulators/crms-process.ts';
+import { type LocalStack, startStack } from './runtime/stack.ts';
+import type { Edit, WorkPlan } from './simulators/busy-people.ts';
+import {
+  type CrmsOptions,
+  type CrmsReady,
+  crmsReadySchema,
+  workDoneSchema,
+  type workRequestSchema,
+} from './simulators/crms-messages.ts';
 import { type RemoteSimulator, remoteSimulator } from './simulators/remote.ts';
 
 export interface Ports {
@@ -39,7 +47,15 @@ export interface Environment {
   readonly stack: LocalStack;
   readonly synthesis: Synthesis;
   /** The bundled simulators; undefined where the CRMs run elsewhere. */
-  readonly crms: { readonly salesforce: RemoteSimulator; readonly hubspot: RemoteSimulator; readonly pid: number } | undefined;
+  readonly crms:
+    | {
+        readonly salesforce: RemoteSimulator;
+        readonly hubspot: RemoteSimulator;
+        readonly pid: number;
+        /** Sets people to work in both CRMs and returns what they edited. */
+        work(plan: WorkPlan): Promise<Edit[]>;
+      }
+    | undefined;
   /** Everything back to empty: CRMs, queues, table. The ports stay. */
   reset(): Promise<void>;
   /** Stops and starts the stack alone, as a redeployment or a power cut would. */
@@ -100,7 +116,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       return stack;
     },
     synthesis,
-    crms: simulators && { ...simulators.crms, pid: simulators.process.pid ?? 0 },
+    crms: simulators && { ...simulators.crms, pid: simulators.process.pid ?? 0, work: simulators.work },
     async reset() {
       await stack.stop();
       rmSync(awsDir, { recursive: true, force: true });
@@ -122,6 +138,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
 interface Simulators {
   readonly process: ChildProcess;
   readonly crms: { readonly salesforce: RemoteSimulator; readonly hubspot: RemoteSimulator };
+  work(plan: WorkPlan): Promise<Edit[]>;
   stop(): Promise<void>;
 }
 
@@ -158,6 +175,17 @@ async function startSimulators(given: {
   return {
     process: child,
     crms: { salesforce: remoteSimulator(ready.salesforce), hubspot: remoteSimulator(ready.hubspot) },
+    work: (plan) =>
+      new Promise((resolve) => {
+        const listen = (message: unknown) => {
+          const told = workDoneSchema.safeParse(message);
+          if (!told.success) return;
+          child.off('message', listen);
+          resolve(told.data.edits);
+        };
+        child.on('message', listen);
+        child.send({ work: plan } satisfies z.infer<typeof workRequestSchema>);
+      }),
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve();

@@ -1,30 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
 import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
 import { LOCAL_APP_ID, LOCAL_EVENT_SOURCE, LOCAL_ORGANIZATION_ID, LOCAL_PORTAL_ID, RELAY_ACCESS_KEY } from '../local-crms.ts';
+import { workAway } from './busy-people.ts';
+import { type CrmsOptions, type CrmsReady, crmsOptionsSchema, workRequestSchema } from './crms-messages.ts';
 import { startHubSpotSimulator } from './hubspot/hubspot-simulator.ts';
 import { startSalesforceSimulator } from './salesforce/salesforce-simulator.ts';
-
-const crmsOptionsSchema = z.object({
-  salesforcePort: z.int(),
-  hubspotPort: z.int(),
-  eventsEndpoint: z.url(),
-  webhookUrl: z.url(),
-  secrets: z.object({
-    salesforceClientSecret: z.string(),
-    hubspotAccessToken: z.string(),
-    hubspotWebhookSecret: z.string(),
-    outboundMessageToken: z.string(),
-  }),
-  /** Where to keep the CRMs' data between starts. */
-  stateDir: z.string().optional(),
-});
-export type CrmsOptions = z.infer<typeof crmsOptionsSchema>;
-
-/** What the process tells its parent once both listen: their URLs. */
-export const crmsReadySchema = z.object({ salesforce: z.url(), hubspot: z.url() });
-export type CrmsReady = z.infer<typeof crmsReadySchema>;
 
 const SAVE_EVERY_MS = 5_000;
 
@@ -57,7 +38,9 @@ async function main(options: CrmsOptions): Promise<void> {
     process.exit(0);
   };
   process.on('message', (message) => {
-    if (message === 'stop') void stop();
+    if (message === 'stop') return void stop();
+    const asked = workRequestSchema.safeParse(message);
+    if (asked.success) void workAway({ salesforce, hubspot }, asked.data.work).then((edits) => process.send?.({ edits }));
   });
   process.on('disconnect', () => void stop()); // the parent is gone
   process.on('SIGINT', () => undefined); // Ctrl-C reaches the whole group: the parent says when to stop
