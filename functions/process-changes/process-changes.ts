@@ -115,11 +115,11 @@ class ProcessRun {
 
   /** Handles each group once. Returns those that lost a race and must be read again. */
   async round(groups: readonly HintGroup[]): Promise<HintGroup[]> {
-    const { known, unknown } = await this.recordsOf(groups);
+    const { known, unknown, mistaken } = await this.recordsOf(groups);
     const telling = known.filter(({ group, record }) => !this.isKnownAlready(group, record));
     const strangers = await this.adoptable(unknown);
     const ids = [...telling.map(({ group }) => group.objectId), ...strangers.map((group) => group.objectId)];
-    if (ids.length === 0) return [];
+    if (ids.length === 0) return mistaken;
 
     const readBeganAtMs = this.ports.now();
     const states = await this.ports.connector.read(this.side.object, ids, this.side.nativeFields);
@@ -137,21 +137,30 @@ class ProcessRun {
         return [];
       }
     });
-    return [...lost, ...adopted.flat()];
+    return [...mistaken, ...lost, ...adopted.flat()];
   }
 
-  private async recordsOf(groups: readonly HintGroup[]): Promise<{ known: Candidate[]; unknown: HintGroup[] }> {
+  /** `mistaken`: a remembered identity proved outdated; the next round asks the table. */
+  private async recordsOf(
+    groups: readonly HintGroup[],
+  ): Promise<{ known: Candidate[]; unknown: HintGroup[]; mistaken: HintGroup[] }> {
     const ref = (group: HintGroup) => ({ system: this.ports.system, object: this.side.object, objectId: group.objectId });
     const recordIds = await this.ports.records.resolveMany(groups.map(ref));
     const records = await this.ports.records.getMany([...new Set(recordIds.values())], { consistent: true });
     const known: Candidate[] = [];
     const unknown: HintGroup[] = [];
+    const mistaken: HintGroup[] = [];
     for (const group of groups) {
-      const record = records.get(recordIds.get(refKey(ref(group))) ?? '');
-      if (record === undefined) unknown.push(group);
-      else known.push({ group, record });
+      const recordId = recordIds.get(refKey(ref(group)));
+      const record = records.get(recordId ?? '');
+      if (recordId === undefined) unknown.push(group);
+      else if (record?.links[this.ports.system]?.objectId === group.objectId) known.push({ group, record });
+      else {
+        this.ports.records.forgetIdentity(ref(group));
+        mistaken.push(group);
+      }
     }
-    return { known, unknown };
+    return { known, unknown, mistaken };
   }
 
   /** Before the first sync is live, unknown objects are left to its listing; only its own hints make records. */

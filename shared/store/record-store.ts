@@ -10,6 +10,7 @@ import {
 import { inTurns } from '../in-turns.ts';
 import type { LedgerEntry } from '../sync/ledger.ts';
 import { batchGet, chunksOf, PARALLEL_CALLS_MAX, untilDone } from './batched-calls.ts';
+import { identityMemory } from './identity-memory.ts';
 import { type ItemKey, isLedgerItem, keysOf, type MatchKeyRef, matchKeyKey, type ObjectRef, refKey } from './keys.ts';
 import { ledgerEntryOf, ledgerItem } from './ledger-store.ts';
 import { attributesOf, itemOf, type RecordCommit, recordOf, type StoredRecord } from './record-item.ts';
@@ -45,6 +46,7 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
 export function recordStore(context: StoreContext) {
   const { client, tableName } = context;
   const keys = keysOf(context.tenant);
+  const identities = identityMemory();
 
   return {
     /** @returns the records by id; those that do not exist are absent. */
@@ -78,16 +80,28 @@ export function recordStore(context: StoreContext) {
     },
 
     /**
-     * Finds the records of objects. Nearly every object is known, so the cheap read comes first and
-     * only what it misses is read again, strongly consistent.
+     * Finds the records of objects: those that this instance has met from its memory. Of the rest nearly every one is
+     * known, so the cheap read comes first and only what it misses is read again, strongly consistent.
      *
      * @returns record ids by {@link refKey}; unknown objects are absent.
      */
     async resolveMany(refs: readonly ObjectRef[]): Promise<Map<string, string>> {
-      const known = await pointers(context, refs, refKey, keys.identity, false);
-      const missed = refs.filter((ref) => !known.has(refKey(ref)));
+      const remembered = new Map(refs.flatMap((ref) => entryOf(refKey(ref), identities.get(ref))));
+      const unknown = refs.filter((ref) => !remembered.has(refKey(ref)));
+      const known = await pointers(context, unknown, refKey, keys.identity, false);
+      const missed = unknown.filter((ref) => !known.has(refKey(ref)));
       const late = await pointers(context, missed, refKey, keys.identity, true);
-      return new Map([...known, ...late]);
+      const found = new Map([...known, ...late]);
+      for (const ref of unknown) {
+        const recordId = found.get(refKey(ref));
+        if (recordId !== undefined) identities.remember(ref, recordId);
+      }
+      return new Map([...remembered, ...found]);
+    },
+
+    /** The record that an object was said to belong to does not know it: ask the table again next time. */
+    forgetIdentity(ref: ObjectRef): void {
+      identities.forget(ref);
     },
 
     /** @returns the ids of the records that hold the match keys, by {@link matchKeyKey}; free ones are absent. */
@@ -175,6 +189,7 @@ export function recordStore(context: StoreContext) {
       ref: ObjectRef,
       options: { readonly entry?: LedgerEntry } = {},
     ): Promise<CommitResult> {
+      identities.forget(ref);
       const cancelled = await transactWrite(context, [
         updateOf(context, commit),
         {
@@ -389,4 +404,8 @@ function ownerOf(item: Item | undefined): string | undefined {
 
 function distinct<T>(targets: readonly T[], nameOf: (target: T) => string): T[] {
   return [...new Map(targets.map((target) => [nameOf(target), target])).values()];
+}
+
+function entryOf(key: string, value: string | undefined): [string, string][] {
+  return value === undefined ? [] : [[key, value]];
 }
