@@ -6,7 +6,7 @@ import { type ConcordClient, concordClient } from '../local/concord-client.ts';
 import { type Environment, startEnvironment } from '../local/environment.ts';
 import type { Edit, WorkPlan } from '../local/simulators/busy-people.ts';
 import type { WriteLogEntry } from '../local/simulators/simulator.ts';
-import { arrivalsOf, costsOf, doubledCreates, echoWrites, perChange } from './measure.ts';
+import { arrivalsOf, byFunction, costsOf, doubledCreates, echoWrites, perChange } from './measure.ts';
 import { cpuBetween, cpuOf } from './process-cpu.ts';
 
 const USAGE = `Measures the whole local stack. All scenarios run in one and the same configuration.
@@ -185,6 +185,7 @@ async function steady(bench: Bench, editsPerSecond: number, limits: boolean, see
     calls: await callsOf(bench),
     byStatus: refused,
     perChange: perChange(costsOf(environment), edits.length),
+    functions: byFunction(environment, edits.length),
     cpuMsPerChange: perChange(cpu, edits.length),
   };
 }

@@ -98,6 +98,15 @@ export function costsOf(environment: Environment): Costs {
   };
 }
 
+/** Invocations and processor time by function, to see where the work goes. */
+export function byFunction(environment: Environment, changes: number): Record<string, { invocations: number; cpuMs: number }> {
+  return Object.fromEntries(
+    Object.entries(environment.stack.stats().functions)
+      .filter(([, one]) => one.invocations > 0)
+      .map(([name, one]) => [name.replace(/[0-9A-F]{8}$/, ''), perChange({ invocations: one.invocations, cpuMs: one.cpuMs }, changes) as { invocations: number; cpuMs: number }]),
+  );
+}
+
 export function perChange<Numbers extends object>(numbers: Numbers, changes: number): Record<string, number> {
   return Object.fromEntries(
     Object.entries(numbers).map(([name, value]) => [name, Math.round((Number(value) / Math.max(1, changes)) * 1_000) / 1_000]),

@@ -26,7 +26,7 @@ export const settingsSchema = z.object({
     .pipe(z.literal([7, 14, 30, 60, 90, 180, 365]))
     .default(30),
   /** Batches of one system decided on at once. 2 is the least that a Lambda event source takes. */
-  changesConcurrency: z.coerce.number().int().min(2).max(50).default(4),
+  changesConcurrency: z.coerce.number().int().min(2).max(50).default(2),
   /** Batches of one system written at once. Two keep within the CRMs' burst limits, which all functions share. */
   deliveriesConcurrency: z.coerce.number().int().min(2).max(50).default(2),
 });

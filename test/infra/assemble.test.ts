@@ -30,7 +30,7 @@ describe('the stack', () => {
   });
 
   it('takes numbers as the command line gives them, as text', () => {
-    const slow = synthesised({ changesConcurrency: '2', deliveriesConcurrency: '3' });
+    const slow = synthesised({ changesConcurrency: '5', deliveriesConcurrency: '3' });
     const concurrencies = slow.all('AWS::Lambda::EventSourceMapping').flatMap(({ Properties }) => Properties.ScalingConfig ?? []);
     expect(concurrencies).toEqual([2, 2, 3, 3].map((MaximumConcurrency) => ({ MaximumConcurrency })));
   });
