@@ -117,7 +117,6 @@ export class Delivery extends Construct {
       environment: {
         CONCORD_TABLE: records.table.tableName,
         DELIVERY_QUEUE_URLS: this.#queueUrls(),
-        STREAM_FAILURES_QUEUE_URL: this.streamFailures.queueUrl,
       },
       asynchronous: EXPENDABLE, // the next sweep asks for the same and more
     });
@@ -127,7 +126,6 @@ export class Delivery extends Construct {
     });
     records.grant(fn, 'sweep-deliveries');
     this.#allowToAsk(fn);
-    allow(fn, ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], [this.streamFailures.queueArn]);
   }
 
   #queueUrls(): string {

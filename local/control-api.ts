@@ -99,6 +99,12 @@ export async function startControlApi(
       salesforce: await crm('salesforce').objects(CONTACTS.salesforce),
       hubspot: await crm('hubspot').objects(CONTACTS.hubspot),
     }),
+    'GET /control/record': async (_, query) => {
+      const id = query.get('id') ?? '';
+      const found = await concord.record(id);
+      if (found === undefined) throw new RequestError(404, `no record has ${id}`);
+      return found;
+    },
     'GET /control/writes': async (_, query) => ({
       writes: await crm(systemSchema.parse(query.get('system'))).writes(Number(query.get('after') ?? 0)),
     }),

@@ -32,7 +32,7 @@ describe('the stack', () => {
   it('takes numbers as the command line gives them, as text', () => {
     const slow = synthesised({ changesConcurrency: '5', deliveriesConcurrency: '3' });
     const concurrencies = slow.all('AWS::Lambda::EventSourceMapping').flatMap(({ Properties }) => Properties.ScalingConfig ?? []);
-    expect(concurrencies).toEqual([2, 2, 3, 3].map((MaximumConcurrency) => ({ MaximumConcurrency })));
+    expect(concurrencies).toEqual([5, 5, 3, 3].map((MaximumConcurrency) => ({ MaximumConcurrency })));
   });
 
   it('refuses a setting that cannot be, and says what it should be', () => {

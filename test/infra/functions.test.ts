@@ -62,7 +62,6 @@ const environments: Record<string, Record<string, string>> = {
   Sweep: {
     CONCORD_TABLE: 'RecordsTable',
     DELIVERY_QUEUE_URLS: deliveryQueueUrls,
-    STREAM_FAILURES_QUEUE_URL: 'DeliveryStreamFailures',
   },
   OperatorApi: {
     CONCORD_TABLE: 'RecordsTable',

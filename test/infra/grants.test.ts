@@ -67,7 +67,6 @@ const allowed: Record<string, Record<string, string[]>> = {
     'RecordsTable/index/dirty': ['dynamodb:Query'],
     DeliverySalesforceDeliveries: send,
     DeliveryHubspotDeliveries: send,
-    DeliveryStreamFailures: ['sqs:DeleteMessage', 'sqs:ReceiveMessage'],
   },
   OperatorApi: {
     RecordsTable: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],

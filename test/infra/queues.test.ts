@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { pointsTo, type SynthesisedTemplate, salesforceEventSource, synthesised } from './synthesised.ts';
 
 const workQueues = [
-  { queue: 'SalesforceProcessingChanges', consumer: 'ProcessSalesforce', concurrency: 4 },
-  { queue: 'HubspotProcessingChanges', consumer: 'ProcessHubspot', concurrency: 4 },
+  { queue: 'SalesforceProcessingChanges', consumer: 'ProcessSalesforce', concurrency: 2 },
+  { queue: 'HubspotProcessingChanges', consumer: 'ProcessHubspot', concurrency: 2 },
   { queue: 'DeliverySalesforceDeliveries', consumer: 'DeliverToSalesforce', concurrency: 2 },
   { queue: 'DeliveryHubspotDeliveries', consumer: 'DeliverToHubspot', concurrency: 2 },
 ];
