@@ -6,7 +6,8 @@ import { type ConcordClient, concordClient } from '../local/concord-client.ts';
 import { type Environment, startEnvironment } from '../local/environment.ts';
 import type { Edit, WorkPlan } from '../local/simulators/busy-people.ts';
 import type { WriteLogEntry } from '../local/simulators/simulator.ts';
-import { arrivalsOf, byFunction, costsOf, doubledCreates, echoWrites, perChange } from './measure.ts';
+import { addBallast } from './ballast.ts';
+import { arrivalsOf, byFunction, costsOf, doubledCreates, echoWrites, perChange, percentile } from './measure.ts';
 import { cpuBetween, cpuOf } from './process-cpu.ts';
 
 const USAGE = `Measures the whole local stack. All scenarios run in one and the same configuration.
@@ -15,7 +16,8 @@ const USAGE = `Measures the whole local stack. All scenarios run in one and the 
   npm run bench -- --json                the JSON alone
   npm run bench -- --people 1000         linked pairs to begin with
   npm run bench -- --seconds 20          length of each latency scenario
-  npm run bench -- --only calls,burst    some scenarios: calls, burst, latency, limits, bundles
+  npm run bench -- --only calls,burst    some scenarios: calls, burst, latency, limits, stored, bundles
+  npm run bench -- --stored 100000       idle contacts that the scenario "stored" adds
 `;
 
 const { values: flags } = parseArgs({
@@ -23,7 +25,8 @@ const { values: flags } = parseArgs({
     json: { type: 'boolean', default: false },
     people: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '20' },
-    only: { type: 'string', default: 'calls,latency,limits,burst,bundles' },
+    only: { type: 'string', default: 'calls,latency,limits,burst,stored,bundles' },
+    stored: { type: 'string', default: '100000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -32,6 +35,7 @@ const { values: flags } = parseArgs({
 const CALL_MS = 50;
 const RATES = [145, 289] as const; // edits per second
 const CONTESTED = 0.1;
+const STORED_RATE = 100;
 
 interface Bench {
   readonly environment: Environment;
@@ -62,6 +66,7 @@ async function main(): Promise<void> {
       for (const [index, rate] of RATES.entries())
         results[`webhooks${rate}PerSecondWithLimits`] = await steady(bench, rate, true, 30 + index);
     if (only.has('burst')) results.burst = await burst(bench, 40);
+    if (only.has('stored')) results.stored = await stored(bench);
     if (only.has('bundles')) results.bundles = bundles(environment);
     results.safety = await safety(environment);
     process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
@@ -218,22 +223,59 @@ async function burst(bench: Bench, seed: number) {
 
 /** Size of each bundle, and the time its import took in this run's cold starts. */
 function bundles(environment: Environment) {
-  const functions = Object.entries(environment.stack.stats().functions);
-  return Object.fromEntries(
-    [...environment.synthesis.bundles.sizesInBytes]
-      .map(([name, bytes]) => [name, { kilobytes: Math.round(bytes / 1_024) }])
-      .concat(
-        functions
-          .filter(([, one]) => one.importMs.length > 0)
-          .map(
-            ([name, one]) =>
-              [
-                `import of ${name}`,
-                { medianMs: Math.round(one.importMs.toSorted((a, b) => a - b)[Math.floor(one.importMs.length / 2)] ?? 0) },
-              ] as never,
-          ),
-      ),
+  const imports = Object.entries(environment.stack.stats().functions).flatMap(([name, { importMs }]) =>
+    importMs.length === 0
+      ? []
+      : [
+          [
+            name.replace(/[0-9A-F]{8}$/, ''),
+            Math.round(
+              percentile(
+                importMs.toSorted((a, b) => a - b),
+                0.5,
+              ),
+            ),
+          ] as const,
+        ],
   );
+  return {
+    kilobytes: Object.fromEntries(
+      [...environment.synthesis.bundles.sizesInBytes].map(([name, bytes]) => [name, Math.round(bytes / 1_024)]),
+    ),
+    importMs: Object.fromEntries(imports),
+  };
+}
+
+/** The same work with few and with many records stored: the costs of a change may not grow. */
+async function stored(bench: Bench) {
+  const few = await steady(bench, STORED_RATE, false, 50);
+  const count = Number(flags.stored);
+  await addBallast(bench.environment, count, (done) => {
+    if (done % 20_000 === 0) note(`${done} of ${count} idle contacts stored`);
+  });
+  await bench.concord.untilQuiet(300_000);
+  const many = await steady(bench, STORED_RATE, false, 51);
+  const shown = ({ p50Ms, p95Ms, perChange: costs, cpuMsPerChange, calls }: typeof few) => ({
+    p50Ms,
+    p95Ms,
+    calls,
+    perChange: costs,
+    cpuMsPerChange,
+  });
+  return {
+    [`with ${bench.twins.length}`]: shown(few),
+    [`with ${bench.twins.length + count}`]: shown(many),
+    ratio: {
+      writeUnits: ratio(many.perChange.writeUnits, few.perChange.writeUnits),
+      readUnits: ratio(many.perChange.readUnits, few.perChange.readUnits),
+      cpuMs: ratio(many.cpuMsPerChange.total, few.cpuMsPerChange.total),
+      p50: ratio(many.p50Ms, few.p50Ms),
+    },
+  };
+}
+
+function ratio(a: number | undefined, b: number | undefined): number {
+  return Math.round(((a ?? 0) / Math.max(0.001, b ?? 0)) * 100) / 100;
 }
 
 async function safety(environment: Environment) {

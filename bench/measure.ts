@@ -103,7 +103,10 @@ export function byFunction(environment: Environment, changes: number): Record<st
   return Object.fromEntries(
     Object.entries(environment.stack.stats().functions)
       .filter(([, one]) => one.invocations > 0)
-      .map(([name, one]) => [name.replace(/[0-9A-F]{8}$/, ''), perChange({ invocations: one.invocations, cpuMs: one.cpuMs }, changes) as { invocations: number; cpuMs: number }]),
+      .map(([name, one]) => [
+        name.replace(/[0-9A-F]{8}$/, ''),
+        perChange({ invocations: one.invocations, cpuMs: one.cpuMs }, changes) as { invocations: number; cpuMs: number },
+      ]),
   );
 }
 
