@@ -179,7 +179,7 @@ describe('rate limits of Salesforce', () => {
       json(response, 404, [], { 'sforce-limit-info': 'api-usage=18/100000; per-app-api-usage=17/250(appName=x)' }),
     );
     await expect(read('salesforce', connector)).rejects.toThrow();
-    expect(observed).toEqual([['general', { dailyRemaining: 49_982 }]]);
+    expect(observed).toEqual([['general', { dailyLimit: 50_000, dailyRemaining: 49_982 }]]);
   });
 });
 
