@@ -32,6 +32,9 @@ const recordSchema = z.object({
 });
 export type ShownRecord = z.infer<typeof recordSchema>;
 
+const THROTTLED_MS = 250;
+const TRIES_MAX = 100;
+
 const statsSchema = z.object({
   syncs: z.array(z.object({ sync: z.string(), firstSync: z.object({ phase: z.string() }) })),
   undelivered: z.object({ records: z.number() }),
@@ -53,19 +56,25 @@ export interface ConcordClient {
 
 export function concordClient(environment: Environment): ConcordClient {
   const get = async (path: string): Promise<unknown> => {
-    const response = await fetch(environment.stack.apiUrl + path);
-    if (response.status === 404) return undefined;
-    if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
-    return response.json();
+    for (let attempt = 1; ; attempt++) {
+      const response = await fetch(environment.stack.apiUrl + path);
+      if (response.status === 404) return undefined;
+      if (response.ok) return response.json();
+      const reason = (await response.text()).slice(0, 300);
+      // The API is throttled, as on AWS: whoever asks for much at once waits for its turn.
+      if (response.status !== 429 || attempt === TRIES_MAX) throw new Error(`GET ${path} answered ${response.status}: ${reason}`);
+      await sleep(THROTTLED_MS);
+    }
   };
   const untilQuiet = async (timeoutMs = 60_000): Promise<void> => {
     const deadline = Date.now() + timeoutMs;
+    const { stack, crms } = environment;
     for (;;) {
-      await environment.stack.waitUntilQuiet({ timeoutMs: Math.max(1, deadline - Date.now()) });
-      const pending = environment.crms
-        ? (await environment.crms.salesforce.pendingNotifications()) + (await environment.crms.hubspot.pendingNotifications())
-        : 0;
-      if (pending === 0 && environment.stack.isQuiet()) return;
+      await stack.waitUntilQuiet({ timeoutMs: Math.max(1, deadline - Date.now()) });
+      const before = stack.activity();
+      const pending = crms ? (await crms.salesforce.pendingNotifications()) + (await crms.hubspot.pendingNotifications()) : 0;
+      // The CRMs are asked one after the other: what one said holds only if nothing happened until the last one answered.
+      if (pending === 0 && stack.isQuiet() && stack.activity() === before) return;
       if (Date.now() > deadline) throw new Error(`not quiet within ${timeoutMs} ms: ${pending} notifications are on their way`);
       await sleep(20);
     }

@@ -150,7 +150,19 @@ async function conflicts({ query }: OperatorRequest, ports: OperatorPorts): Prom
   const asked = conflictsQuerySchema.safeParse(query);
   if (!asked.success)
     return problem(400, asked.error.issues.map((issue) => `${issue.path.join('.') || 'query'}: ${issue.message}`).join('; '));
-  const { kind, limit, cursor } = asked.data;
+  try {
+    return await conflictsPage(asked.data, ports);
+  } catch (error) {
+    // What the stores say of a cursor that none of their listings gave.
+    if (asked.data.cursor !== undefined && error instanceof RangeError) return problem(400, error.message);
+    throw error;
+  }
+}
+
+async function conflictsPage(
+  { kind, limit, cursor }: z.infer<typeof conflictsQuerySchema>,
+  ports: OperatorPorts,
+): Promise<OperatorAnswer> {
   if (kind === 'review') return reviews(limit, cursor, ports);
   const page = await ports.worklist.attention({
     limit,

@@ -32,7 +32,12 @@ export interface Column {
 
 /** What a reader looks for first stands first; all else follows in the order of the config. */
 const FIRST_COLUMNS = ['firstName', 'lastName', 'email', 'phone', 'jobTitle', 'city'];
-const LABELS: Readonly<Record<string, string>> = { email: 'E-mail', dateOfBirth: 'Born', personNumber: 'Person no.', postalCode: 'Postcode' };
+const LABELS: Readonly<Record<string, string>> = {
+  email: 'E-mail',
+  dateOfBirth: 'Born',
+  personNumber: 'Person no.',
+  postalCode: 'Postcode',
+};
 
 /** The columns of the mapping in force: whoever edits the config sees the edit here. */
 export const COLUMNS: readonly Column[] = columnsOf();
@@ -44,7 +49,7 @@ export function externalIdField(system: System): string | undefined {
   return EXTERNAL_IDS[system]?.externalId;
 }
 
-const byNative = new Map(
+const byNative = new Map<string, Column>(
   SYSTEMS.flatMap((system) => COLUMNS.map((column) => [`${system}:${column.native[system] ?? ''}`, column] as const)),
 );
 

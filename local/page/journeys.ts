@@ -17,7 +17,7 @@ export interface Journey {
   readonly merged?: Merge;
   readonly arrivals: readonly Arrival[];
   /** Why nothing more is to come although not every delivery was seen. */
-  readonly settled?: 'agreed' | 'quiet';
+  readonly settled?: 'agreed' | 'overtaken' | 'quiet';
 }
 
 export interface Merge {
@@ -44,13 +44,16 @@ export interface FirstSyncCount {
 
 export interface Travels {
   readonly journeys: readonly Journey[]; // newest first
+  /** Concord's own writes as the CRMs committed them, newest first: the true moments of arrival. */
+  readonly commits: readonly { readonly system: string; readonly objectId: string; readonly atMs: number }[];
   readonly firstSync?: FirstSyncCount;
 }
 
-export const NO_TRAVELS: Travels = { journeys: [] };
+export const NO_TRAVELS: Travels = { journeys: [], commits: [] };
 
 /** More are not kept: the ledger has them all. */
 const JOURNEYS_MAX = 200;
+const COMMITS_MAX = 100;
 const FIRST_SYNC = 'first-sync-';
 /** The two processes that stamp a save and its receipt share a clock, which still rounds to milliseconds. */
 const STAMP_SLACK_MS = 2;
@@ -126,7 +129,7 @@ export function linksOf(travels: Travels): Map<string, string> {
 }
 
 function withWrite(travels: Travels, write: WriteMessage): Travels {
-  if (write.by.kind === 'api') return withArrivalOf(travels, write);
+  if (write.by.kind === 'api') return withCommit(travels, write);
   const fields = Object.keys(write.fields).flatMap((native) => columnOf(write.system, native)?.field ?? []);
   if (write.kind === 'update' && fields.length === 0) return travels; // nothing that Concord carries
   const key = `${write.system}:${write.seq}`;
@@ -144,20 +147,8 @@ function withWrite(travels: Travels, write: WriteMessage): Travels {
   });
 }
 
-/** The commit in the target CRM is the true moment of arrival; Concord's own word comes when the answer is back. */
-function withArrivalOf(travels: Travels, write: WriteMessage): Travels {
-  const index = travels.journeys.findIndex(
-    (journey) =>
-      journey.arrivals.some(
-        (arrival) => arrival.system === write.system && arrival.objectId === write.objectId && arrival.atMs >= write.atMs,
-      ) && (journey.savedAtMs ?? Number.POSITIVE_INFINITY) <= write.atMs,
-  );
-  const journey = travels.journeys[index];
-  if (journey === undefined) return travels;
-  const arrivals = journey.arrivals.map((arrival) =>
-    arrival.system === write.system && arrival.objectId === write.objectId ? { ...arrival, atMs: write.atMs } : arrival,
-  );
-  return { ...travels, journeys: travels.journeys.with(index, { ...journey, arrivals }) };
+function withCommit(travels: Travels, { system, objectId, atMs }: WriteMessage): Travels {
+  return { ...travels, commits: [{ system, objectId, atMs }, ...travels.commits].slice(0, COMMITS_MAX) };
 }
 
 function withProcessed(travels: Travels, event: Extract<TrailMessage, { type: 'processed' }>): Travels {
@@ -178,21 +169,22 @@ function withProcessed(travels: Travels, event: Extract<TrailMessage, { type: 'p
 function withDelivered(travels: Travels, event: Extract<TrailMessage, { type: 'delivered' }>): Travels {
   const { change } = event;
   if (change.correlationId.startsWith(FIRST_SYNC)) return counted(travels, event.atMs, change.recordId, 1);
+  const commit = travels.commits.find(({ system, objectId }) => system === event.system && objectId === change.objectId);
   const arrival: Arrival = {
     system: event.system,
     objectId: change.objectId,
     kind: change.kind,
     ...(change.code !== undefined && { code: change.code }),
-    atMs: event.atMs,
+    // Concord logs a delivery when the CRM's answer is back; the value stood there since the commit.
+    atMs: commit?.atMs ?? event.atMs,
   };
   const origin = isSystem(event.system) ? otherSystem(event.system) : event.system;
-  const next = upsert(travels, change.correlationId, origin, '', event.atMs - change.sinceReceivedMs, (journey) => ({
+  return upsert(travels, change.correlationId, origin, '', event.atMs - change.sinceReceivedMs, (journey) => ({
     ...journey,
     recordId: change.recordId,
     fields: journey.fields.length > 0 ? journey.fields : change.fields,
     arrivals: [...journey.arrivals.filter((known) => known.system !== event.system), arrival],
   }));
-  return next;
 }
 
 /** The journey of this correlation; else the oldest saved edit of the object that is not yet received; else a new one. */

@@ -2,9 +2,6 @@ import * as z from 'zod';
 import { nativeValueSchema } from '../../shared/sync/change-hint.ts';
 import { simulatedObjectSchema, writeLogEntrySchema } from '../simulators/control-messages.ts';
 
-// zod compiles its checks with `new Function` where it may; the page's content security policy says it may not.
-z.config({ jitless: true });
-
 /** What the control API (local/control-api.ts) answers, and the events that it streams. */
 
 export const contactsSchema = z.object({
@@ -62,34 +59,30 @@ export const trailEventSchema = z.discriminatedUnion('type', [
 export type TrailMessage = z.infer<typeof trailEventSchema>;
 export type WriteMessage = Extract<TrailMessage, { type: 'write' }>;
 
-const versionedValueSchema = z.object({ value: nativeValueSchema, by: z.string(), atMs: z.number() });
 export const ledgerLineSchema = z.object({
   event: z.string(),
   field: z.string().optional(),
   rule: z.string(),
   reason: z.string().optional(),
   by: z.string(),
-  atMs: z.number(),
   from: nativeValueSchema.optional(),
   to: nativeValueSchema.optional(),
-  lost: versionedValueSchema.optional(),
+  lost: z.object({ value: nativeValueSchema, by: z.string() }).optional(),
 });
 export type LedgerLineMessage = z.infer<typeof ledgerLineSchema>;
 
-/** The operator API's `GET /records/{id}`. */
+/** What the drawer shows of the operator API's `GET /records/{id}`. */
 export const recordAnswerSchema = z.object({
   record: z.object({
     recordId: z.string(),
-    sync: z.string(),
     version: z.number(),
-    fields: z.record(z.string(), versionedValueSchema),
-    holds: z.record(z.string(), z.object({ rule: z.string(), reason: z.string() })),
+    fields: z.record(z.string(), z.object({ value: nativeValueSchema })),
     links: z.record(
       z.string(),
       z.object({
         objectId: z.string().optional(),
         state: z.string(),
-        refusal: z.object({ code: z.string(), message: z.string() }).optional(),
+        refusal: z.object({ code: z.string(), message: z.string().optional() }).optional(),
       }),
     ),
   }),
@@ -97,7 +90,7 @@ export const recordAnswerSchema = z.object({
     z.object({
       version: z.number(),
       correlationId: z.string(),
-      decidedAtMs: z.number(),
+      decidedAtMs: z.number().optional(),
       lines: z.array(ledgerLineSchema),
     }),
   ),

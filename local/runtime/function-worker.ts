@@ -1,22 +1,20 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import * as z from 'zod';
+import type { InstanceData, InstanceTelling, InvocationRequest } from './function-instance.ts';
 
-/** Runs one instance of a function: in a worker thread or, for harder kills, in a process of its own. */
-const instanceSchema = z.object({
-  entry: z.string(),
-  handler: z.string(),
-  functionName: z.string(),
-  functionArn: z.string(),
-  memoryMb: z.number(),
-});
-const invocationSchema = z.object({ id: z.string(), event: z.unknown(), timeoutMs: z.number() });
+/**
+ * One instance of a function: a worker thread or a process.
+ *
+ * What comes here is written by function-instance.ts, so it is not judged again: loading a schema library would slow every
+ * cold start.
+ */
+const instance: InstanceData = parentPort === null ? JSON.parse(process.argv[2] ?? '{}') : workerData;
 
-type Tell = (message: unknown) => void;
-const tell: Tell = parentPort !== null ? (message) => parentPort?.postMessage(message) : (message) => process.send?.(message);
-const instance = instanceSchema.parse(parentPort !== null ? workerData : JSON.parse(process.argv[2] ?? '{}'));
-
+const tell = (telling: InstanceTelling): void => {
+  if (parentPort === null) process.send?.(telling);
+  else parentPort.postMessage(telling);
+};
 const cpuMs = (): number => {
-  const used = parentPort !== null ? process.threadCpuUsage() : process.cpuUsage();
+  const used = parentPort === null ? process.cpuUsage() : process.threadCpuUsage();
   return (used.user + used.system) / 1_000;
 };
 
@@ -28,9 +26,7 @@ if (typeof handler !== 'function') throw new Error(`${instance.entry} exports no
 tell({ ready: true, importMs: performance.now() - startedAt });
 
 let reportedCpuMs = 0;
-async function answer(message: unknown): Promise<void> {
-  const { id, event, timeoutMs } = invocationSchema.parse(message);
-  const deadline = Date.now() + timeoutMs;
+async function answer({ id, event, deadlineMs }: InvocationRequest): Promise<void> {
   const context = {
     functionName: instance.functionName,
     functionVersion: '$LATEST',
@@ -40,28 +36,26 @@ async function answer(message: unknown): Promise<void> {
     logGroupName: `/aws/lambda/${instance.functionName}`,
     logStreamName: 'local',
     callbackWaitsForEmptyEventLoop: false,
-    getRemainingTimeInMillis: () => deadline - Date.now(),
+    getRemainingTimeInMillis: () => deadlineMs - Date.now(),
     done: () => undefined,
     fail: () => undefined,
     succeed: () => undefined,
   };
-  let outcome: Record<string, unknown>;
+  let outcome: Pick<Extract<InstanceTelling, { id: string }>, 'payload' | 'error'>;
   try {
     const result: unknown = await Reflect.apply(Object(handler), undefined, [event, context]);
     // As Lambda does, the result goes through JSON.
-    outcome = { payload: result === undefined ? null : JSON.parse(JSON.stringify(result)) };
+    outcome = { payload: result === undefined ? null : JSON.parse(JSON.stringify(result) ?? 'null') };
   } catch (error) {
-    outcome = {
-      error: {
-        type: error instanceof Error ? error.name : 'Error',
-        message: error instanceof Error ? error.message : String(error),
-      },
-    };
+    const known = error instanceof Error;
+    outcome = { error: { type: known ? error.name : 'Error', message: known ? error.message : String(error) } };
   }
   const now = cpuMs();
   tell({ id, ...outcome, cpuMs: now - reportedCpuMs });
   reportedCpuMs = now;
 }
 
-if (parentPort !== null) parentPort.on('message', (message) => void answer(message));
-else process.on('message', (message) => void answer(message));
+if (parentPort === null) {
+  process.on('message', (message: InvocationRequest) => void answer(message));
+  process.on('disconnect', () => process.exit(0)); // the parent is gone
+} else parentPort.on('message', (message: InvocationRequest) => void answer(message));

@@ -1,13 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
-import type { Readable } from 'node:stream';
-import { Worker } from 'node:worker_threads';
-import * as z from 'zod';
+import { type Instance, type InstanceTelling, type Isolation, startInstance } from './function-instance.ts';
 
-const WORKER = path.join(import.meta.dirname, 'function-worker.ts');
 /** An instance that cannot even load its code within this time is broken. */
-const BOOT_TIMEOUT_MS = 60_000;
+const BOOT_MS_MAX = 60_000;
 
 export interface FunctionSpec {
   readonly logicalId: string;
@@ -22,9 +17,14 @@ export interface FunctionSpec {
   readonly instancesMax: number;
 }
 
+export interface InvocationError {
+  readonly type: string;
+  readonly message: string;
+}
+
 export type InvocationResult =
   | { readonly ok: true; readonly payload: unknown }
-  | { readonly ok: false; readonly error: { readonly type: string; readonly message: string } };
+  | { readonly ok: false; readonly error: InvocationError };
 
 export interface FunctionStats {
   readonly invocations: number;
@@ -37,214 +37,181 @@ export interface FunctionStats {
 /** A Lambda function of the template: lazily booted instances of its unchanged bundle. */
 export interface LocalFunction {
   readonly spec: FunctionSpec;
+  /** Never rejects: what goes wrong is in the result. */
   invoke(event: unknown): Promise<InvocationResult>;
   /** Ends all instances at once, in the middle of whatever they do, as a lost host would. Returns how many. */
   kill(): number;
+  /** Invocations under way, and those that wait for an instance. */
   running(): number;
+  /** Invocations since the start, never set back. */
+  invoked(): number;
   stats(): FunctionStats;
   resetStats(): void;
+  /** Ends everything; what was under way fails. */
   close(): Promise<void>;
 }
 
-const messageSchema = z.union([
-  z.object({ ready: z.literal(true), importMs: z.number() }),
-  z.object({
-    id: z.string(),
-    payload: z.unknown().optional(),
-    error: z.object({ type: z.string(), message: z.string() }).optional(),
-    cpuMs: z.number(),
-  }),
-]);
-
-interface Instance {
-  post(message: unknown): void;
-  end(): void;
-  current: { id: string; settle: (result: InvocationResult) => void; timer: NodeJS.Timeout } | undefined;
-  alive: boolean;
-  cause: string;
+/** An instance, and what it is doing. */
+interface Place {
+  readonly instance: Instance;
+  current: { readonly id: string; readonly settle: (result: InvocationResult) => void } | undefined;
+  /** Gets no more work: it was ended, or will be in a moment. */
+  retired: boolean;
+  cause: string | undefined;
 }
 
-export function localFunction(
-  spec: FunctionSpec,
-  isolation: 'worker' | 'process',
-  onLine: (line: string) => void,
-): LocalFunction {
-  const instances = new Set<Instance>();
-  const idle: Instance[] = [];
-  const waiting: ((instance: Instance | undefined) => void)[] = [];
+const failed = (type: string, message: string): InvocationResult => ({ ok: false, error: { type, message } });
+
+export function localFunction(spec: FunctionSpec, isolation: Isolation, onLine: (line: string) => void): LocalFunction {
+  const places = new Set<Place>();
+  const idle: Place[] = [];
+  /** Invocations without an instance. Undefined: look again, an instance may be booted. */
+  const waiting: ((place: Place | undefined) => void)[] = [];
+  const allEnded = new Set<() => void>();
   let closed = false;
   let running = 0;
-  let stats = { invocations: 0, errors: 0, coldStarts: 0, importMs: [] as number[], cpuMs: 0 };
+  let invoked = 0;
+  const noStats = () => ({ invocations: 0, errors: 0, coldStarts: 0, importMs: [] as number[], cpuMs: 0 });
+  let stats = noStats();
 
-  function boot(): Promise<Instance> {
-    const data = {
-      entry: spec.entry,
-      handler: spec.handler,
-      functionName: spec.name,
-      functionArn: spec.arn,
-      memoryMb: spec.memoryMb,
-    };
+  function boot(): Promise<Place> {
     return new Promise((resolve, reject) => {
-      const started = isolation === 'worker' ? startWorker(data) : startProcess(data);
-      const instance: Instance = { post: started.post, end: started.end, current: undefined, alive: true, cause: '' };
-      instances.add(instance);
-      const timer = setTimeout(() => {
-        started.end();
-        reject(new Error(`${spec.name} did not load within ${BOOT_TIMEOUT_MS / 1_000} s`));
-      }, BOOT_TIMEOUT_MS);
-      for (const stream of [started.stdout, started.stderr]) linesOf(stream, onLine);
-      started.onMessage((message) => {
-        const told = messageSchema.parse(message);
-        if ('ready' in told) {
+      const timer = setTimeout(() => retire(place, `not loaded within ${BOOT_MS_MAX / 1_000} s`), BOOT_MS_MAX);
+      const data = {
+        entry: spec.entry,
+        handler: spec.handler,
+        functionName: spec.name,
+        functionArn: spec.arn,
+        memoryMb: spec.memoryMb,
+      };
+      const instance = startInstance(isolation, data, spec.environment, {
+        line: onLine,
+        told(telling) {
+          if ('id' in telling) return answered(place, telling);
           clearTimeout(timer);
           stats.coldStarts += 1;
-          stats.importMs.push(told.importMs);
-          resolve(instance);
-          return;
-        }
-        stats.cpuMs += told.cpuMs;
-        if (instance.current?.id === told.id)
-          finish(instance, told.error === undefined ? { ok: true, payload: told.payload } : { ok: false, error: told.error });
+          stats.importMs.push(telling.importMs);
+          resolve(place);
+        },
+        ended(cause) {
+          clearTimeout(timer);
+          place.cause ??= cause;
+          places.delete(place);
+          reject(new Error(place.cause)); // if it was not ready yet
+          leave(place);
+          finish(place, failed('Runtime.ExitError', `Runtime exited without providing a reason: ${place.cause}`));
+          if (places.size === 0) for (const resolveEnd of allEnded) resolveEnd();
+        },
       });
-      started.onEnd((cause) => {
-        clearTimeout(timer);
-        instance.alive = false;
-        instance.cause ||= cause;
-        instances.delete(instance);
-        const position = idle.indexOf(instance);
-        if (position >= 0) idle.splice(position, 1);
-        reject(new Error(instance.cause));
-        finish(instance, { ok: false, error: { type: 'Runtime.ExitError', message: `the instance ended: ${instance.cause}` } });
-        // Whoever waits gets the place that became free.
-        if (waiting.length > 0 && instances.size < spec.instancesMax) waiting.shift()?.(undefined);
-      });
+      const place: Place = { instance, current: undefined, retired: false, cause: undefined };
+      places.add(place);
     });
   }
 
-  function startWorker(data: unknown) {
-    const worker = new Worker(WORKER, {
-      workerData: data,
-      env: { ...spec.environment },
-      stdout: true,
-      stderr: true,
-      execArgv: [],
-    });
-    return {
-      post: (message: unknown) => worker.postMessage(message),
-      end: () => void worker.terminate(),
-      stdout: worker.stdout,
-      stderr: worker.stderr,
-      onMessage: (listener: (message: unknown) => void) => void worker.on('message', listener),
-      onEnd: (listener: (cause: string) => void) => {
-        let cause = 'terminated';
-        worker.on('error', (error) => {
-          cause = error instanceof Error ? error.message : String(error);
-        });
-        worker.on('exit', () => listener(cause));
-      },
-    };
+  function answered(place: Place, { id, payload, error, cpuMs }: Extract<InstanceTelling, { id: string }>): void {
+    stats.cpuMs += cpuMs;
+    if (place.current?.id === id) finish(place, error === undefined ? { ok: true, payload } : { ok: false, error });
   }
 
-  function startProcess(data: unknown) {
-    const child: ChildProcess = fork(WORKER, [JSON.stringify(data)], {
-      env: { ...spec.environment },
-      execArgv: [],
-      silent: true,
-    });
-    return {
-      post: (message: unknown) => void child.send(Object(message)),
-      end: () => void child.kill('SIGKILL'),
-      stdout: child.stdout,
-      stderr: child.stderr,
-      onMessage: (listener: (message: unknown) => void) => void child.on('message', listener),
-      onEnd: (listener: (cause: string) => void) => void child.on('exit', (code, signal) => listener(`exit ${code ?? signal}`)),
-    };
-  }
-
-  function finish(instance: Instance, result: InvocationResult): void {
-    const { current } = instance;
-    if (current === undefined) return;
-    instance.current = undefined;
-    clearTimeout(current.timer);
-    current.settle(result);
-    if (!instance.alive) return;
+  function finish(place: Place, result: InvocationResult): void {
+    const { current } = place;
+    place.current = undefined;
+    current?.settle(result);
+    if (place.retired || current === undefined) return;
     const next = waiting.shift();
-    if (next === undefined) idle.push(instance);
-    else next(instance);
+    if (next === undefined) idle.push(place);
+    else next(place);
   }
 
-  async function instanceFor(): Promise<Instance> {
-    for (;;) {
+  /** Takes the instance out of use; whoever waits may boot another in its place. */
+  function leave(place: Place): void {
+    if (place.retired) return;
+    place.retired = true;
+    const position = idle.indexOf(place);
+    if (position >= 0) idle.splice(position, 1);
+    waiting.shift()?.(undefined);
+  }
+
+  function retire(place: Place, cause: string): void {
+    place.cause ??= cause;
+    leave(place);
+    place.instance.end();
+  }
+
+  const inUse = (): number => [...places].filter((place) => !place.retired).length;
+
+  async function freePlace(): Promise<Place> {
+    // Each round ends in a place, in a boot that fails, or in waiting for another invocation to end.
+    while (!closed) {
       const ready = idle.pop();
       if (ready !== undefined) return ready;
-      if (instances.size < spec.instancesMax) return boot();
-      const given = await new Promise<Instance | undefined>((resolve) => waiting.push(resolve));
+      if (inUse() < spec.instancesMax) return await boot();
+      const given = await new Promise<Place | undefined>((resolve) => waiting.push(resolve));
       if (given !== undefined) return given;
     }
+    throw new Error('the stack is stopping');
+  }
+
+  function runOn(place: Place, event: unknown): Promise<InvocationResult> {
+    return new Promise((resolve) => {
+      const id = randomUUID();
+      const timer = setTimeout(() => {
+        const seconds = (spec.timeoutMs / 1_000).toFixed(2);
+        retire(place, 'its invocation timed out');
+        finish(place, failed('Sandbox.Timedout', `RequestId: ${id} Error: Task timed out after ${seconds} seconds`));
+      }, spec.timeoutMs);
+      const settle = (result: InvocationResult) => {
+        clearTimeout(timer);
+        resolve(result);
+      };
+      place.current = { id, settle };
+      // It may have been ended between being given and now.
+      if (place.retired) return finish(place, failed('Runtime.ExitError', `the instance ended: ${place.cause}`));
+      try {
+        place.instance.post({ id, event, deadlineMs: Date.now() + spec.timeoutMs });
+      } catch (error) {
+        finish(place, failed('InvalidRequestContentException', `the event cannot be sent: ${String(error)}`));
+      }
+    });
+  }
+
+  async function invoke(event: unknown): Promise<InvocationResult> {
+    let place: Place;
+    try {
+      place = await freePlace();
+    } catch (error) {
+      return failed('Runtime.ImportModuleError', error instanceof Error ? error.message : String(error));
+    }
+    return await runOn(place, event);
   }
 
   return {
     spec,
     async invoke(event) {
-      if (closed) return { ok: false, error: { type: 'Stopped', message: 'the stack is stopping' } };
       running += 1;
+      invoked += 1;
       stats.invocations += 1;
-      try {
-        const instance = await instanceFor();
-        const result = await new Promise<InvocationResult>((settle) => {
-          const id = randomUUID();
-          const timer = setTimeout(() => {
-            instance.cause = `timed out after ${spec.timeoutMs} ms`;
-            finish(instance, {
-              ok: false,
-              error: { type: 'Sandbox.Timedout', message: `Task timed out after ${(spec.timeoutMs / 1_000).toFixed(2)} seconds` },
-            });
-            const position = idle.indexOf(instance);
-            if (position >= 0) idle.splice(position, 1);
-            instance.end();
-          }, spec.timeoutMs);
-          instance.current = { id, settle, timer };
-          instance.post({ id, event, timeoutMs: spec.timeoutMs });
-        });
-        if (!result.ok) stats.errors += 1;
-        return result;
-      } catch (error) {
-        stats.errors += 1;
-        return {
-          ok: false,
-          error: { type: 'Runtime.ImportModuleError', message: error instanceof Error ? error.message : String(error) },
-        };
-      } finally {
-        running -= 1;
-      }
+      const result = await invoke(event);
+      running -= 1;
+      if (!result.ok) stats.errors += 1;
+      return result;
     },
     kill() {
-      const killed = instances.size;
-      for (const instance of instances) {
-        instance.cause = 'killed';
-        instance.end();
-      }
-      return killed;
+      const alive = [...places].filter((place) => !place.retired);
+      for (const place of alive) retire(place, 'it was killed');
+      return alive.length;
     },
     running: () => running,
+    invoked: () => invoked,
     stats: () => ({ ...stats, importMs: [...stats.importMs] }),
     resetStats() {
-      stats = { invocations: 0, errors: 0, coldStarts: 0, importMs: [], cpuMs: 0 };
+      stats = noStats();
     },
     async close() {
       closed = true;
-      for (const instance of instances) instance.end();
+      for (const place of [...places]) retire(place, 'the stack stopped');
       for (const next of waiting.splice(0)) next(undefined);
-      while (instances.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      if (places.size > 0) await new Promise<void>((resolve) => allEnded.add(resolve));
     },
   };
-}
-
-function linesOf(stream: Readable | null, onLine: (line: string) => void): void {
-  let rest = '';
-  stream?.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) if (line !== '') onLine(line);
-  });
 }

@@ -1,4 +1,5 @@
-import { type LocalTemplate, TemplateError, type TemplateResource } from './template.ts';
+import type { LocalTemplate, TemplateResource } from './template.ts';
+import { TemplateError } from './template-error.ts';
 
 /** How far a resource type is carried out here. */
 type Support =
@@ -9,6 +10,22 @@ type Support =
 
 const DESCRIPTIVE = 'describes or labels, changes no behaviour';
 const LABELS = { Description: DESCRIPTIVE, Tags: DESCRIPTIVE } as const;
+
+const TABLE = [
+  'TableName',
+  'AttributeDefinitions',
+  'KeySchema',
+  'BillingMode',
+  'GlobalSecondaryIndexes',
+  'LocalSecondaryIndexes',
+  'StreamSpecification',
+  'TimeToLiveSpecification',
+] as const;
+const NOT_ABOUT_ANSWERS = {
+  SSESpecification: 'nothing leaves this machine',
+  PointInTimeRecoverySpecification: 'the data directory can be copied',
+  DeletionProtectionEnabled: 'nothing is deleted but by hand',
+} as const;
 
 /** The one place that says what the embedded AWS runs, and why not the rest. */
 const SUPPORT: Readonly<Record<string, Support>> = {
@@ -23,12 +40,12 @@ const SUPPORT: Readonly<Record<string, Support>> = {
       'Role',
       'FunctionName',
       'ReservedConcurrentExecutions',
-      'EphemeralStorage',
     ],
     ignores: {
       ...LABELS,
+      EphemeralStorage: 'functions write to the temporary directory of this machine',
       Architectures: 'bundles hold no native code',
-      LoggingConfig: 'log lines go to the terminal and the control API',
+      LoggingConfig: 'log lines go to the control API',
       TracingConfig: 'there is no X-Ray',
     },
   },
@@ -51,7 +68,7 @@ const SUPPORT: Readonly<Record<string, Support>> = {
     ignores: { ...LABELS, ParallelizationFactor: 'a local stream has one shard, read in order: the strictest case' },
   },
   'AWS::Lambda::EventInvokeConfig': {
-    runs: ['FunctionName', 'MaximumRetryAttempts', 'MaximumEventAgeInSeconds', 'Qualifier', 'DestinationConfig'],
+    runs: ['FunctionName', 'MaximumRetryAttempts', 'MaximumEventAgeInSeconds', 'Qualifier'],
   },
   'AWS::SQS::Queue': {
     runs: [
@@ -62,25 +79,18 @@ const SUPPORT: Readonly<Record<string, Support>> = {
       'MessageRetentionPeriod',
       'ReceiveMessageWaitTimeSeconds',
       'RedrivePolicy',
-      'RedriveAllowPolicy',
-      'FifoQueue',
-    ],
-    ignores: { ...LABELS, SqsManagedSseEnabled: 'nothing leaves this machine', KmsMasterKeyId: 'nothing leaves this machine' },
-  },
-  'AWS::DynamoDB::GlobalTable': {
-    runs: [
-      'TableName',
-      'AttributeDefinitions',
-      'KeySchema',
-      'BillingMode',
-      'GlobalSecondaryIndexes',
-      'StreamSpecification',
-      'TimeToLiveSpecification',
     ],
     ignores: {
-      Replicas: 'one region; point-in-time recovery and deletion protection have no counterpart',
-      SSESpecification: 'nothing leaves this machine',
+      ...LABELS,
+      RedriveAllowPolicy: 'says which queues may send dead letters; only those of the template can',
+      SqsManagedSseEnabled: 'nothing leaves this machine',
+      KmsMasterKeyId: 'nothing leaves this machine',
     },
+  },
+  'AWS::DynamoDB::Table': { runs: TABLE, ignores: { ...LABELS, ...NOT_ABOUT_ANSWERS } },
+  'AWS::DynamoDB::GlobalTable': {
+    runs: TABLE,
+    ignores: { ...NOT_ABOUT_ANSWERS, Replicas: 'one region; point-in-time recovery and deletion protection have no counterpart' },
   },
   'AWS::SecretsManager::Secret': {
     runs: ['Name', 'GenerateSecretString', 'SecretString'],
@@ -111,7 +121,7 @@ const SUPPORT: Readonly<Record<string, Support>> = {
   },
   'AWS::CloudWatch::Alarm': { skipped: 'there is no CloudWatch; the metrics are in the log lines' },
   'AWS::CloudWatch::Dashboard': { skipped: 'there is no CloudWatch' },
-  'AWS::Logs::LogGroup': { skipped: 'log lines go to the terminal and the control API' },
+  'AWS::Logs::LogGroup': { skipped: 'log lines go to the control API' },
   'AWS::SNS::Topic': { skipped: 'only alarms publish to it' },
   'AWS::SNS::TopicPolicy': { skipped: 'only alarms publish to the topic' },
   'AWS::SNS::Subscription': { skipped: 'only alarms publish to the topic' },
@@ -122,6 +132,8 @@ const SUPPORT: Readonly<Record<string, Support>> = {
 export interface SupportReport {
   readonly run: readonly { readonly type: string; readonly count: number }[];
   readonly skipped: readonly { readonly type: string; readonly count: number; readonly reason: string }[];
+  /** Properties without effect here, of resources that are run. */
+  readonly ignored: readonly { readonly type: string; readonly property: string; readonly reason: string }[];
 }
 
 /**
@@ -133,19 +145,25 @@ export function checkSupport(template: LocalTemplate): SupportReport {
   const faults = template.resources.flatMap(faultsOf);
   if (faults.length > 0) {
     throw new TemplateError(
-      `The embedded AWS cannot run this template as it stands:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nTeach local/aws/resource-support.ts (and what runs it) about them, or take them out of the stack.`,
+      `The embedded AWS cannot run this template as it stands:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nTeach local/runtime/resource-support.ts (and what runs it) about them, or take them out of the stack.`,
     );
   }
-  const counts = new Map<string, number>();
-  for (const { type } of template.resources) counts.set(type, (counts.get(type) ?? 0) + 1);
   const run: { type: string; count: number }[] = [];
   const skipped: { type: string; count: number; reason: string }[] = [];
-  for (const [type, count] of [...counts].sort()) {
+  const ignored: { type: string; property: string; reason: string }[] = [];
+  for (const type of [...new Set(template.resources.map((resource) => resource.type))].sort()) {
+    const resources = template.ofType(type);
     const support = SUPPORT[type];
-    if (support !== undefined && 'skipped' in support) skipped.push({ type, count, reason: support.skipped });
-    else run.push({ type, count });
+    if (support === undefined) continue; // refused above
+    if ('skipped' in support) {
+      skipped.push({ type, count: resources.length, reason: support.skipped });
+      continue;
+    }
+    run.push({ type, count: resources.length });
+    for (const [property, reason] of Object.entries(support.ignores ?? {}))
+      if (resources.some(({ properties }) => property in properties)) ignored.push({ type, property, reason });
   }
-  return { run, skipped };
+  return { run, skipped, ignored };
 }
 
 function faultsOf({ logicalId, type, properties }: TemplateResource): string[] {

@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import type { LocalFunction } from './functions.ts';
+import { compileEventPattern } from '../aws/event-pattern.ts';
 import { queueNameOf } from '../aws/local-account.ts';
 import type { Sqs } from '../aws/sqs.ts';
 import type { ReceivedMessage } from '../aws/sqs-message.ts';
+import { failedItems } from './batch-response.ts';
+import type { LocalFunction } from './functions.ts';
+import type { EventSource, Intake } from './intake.ts';
+import { TemplateError } from './template-error.ts';
 
 /** Lambda's own bound on a batch of a standard queue. docs.aws.amazon.com/lambda/latest/dg/with-sqs.html */
 const BATCH_MAX = 10_000;
@@ -10,104 +15,114 @@ const RECEIVE_MAX = 10;
 const POLL_MS = 20_000;
 /** Without a setting, Lambda begins with five concurrent batches. docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
 const CONCURRENCY_DEFAULT = 5;
+/** After a failure of the queue itself, not of the function. */
+const TROUBLE_MS = 1_000;
 
-const mappingSchema = z.object({
-  EventSourceArn: z.string(),
-  BatchSize: z.coerce.number().int().min(1).max(BATCH_MAX).default(10),
-  MaximumBatchingWindowInSeconds: z.coerce.number().int().min(0).max(300).default(0),
-  FunctionResponseTypes: z.array(z.string()).default([]),
-  ScalingConfig: z.object({ MaximumConcurrency: z.coerce.number().int().min(2) }).optional(),
-});
+const mappingSchema = z
+  .strictObject({
+    EventSourceArn: z.string(),
+    FunctionName: z.string(),
+    Enabled: z.boolean().default(true),
+    BatchSize: z.coerce.number().int().min(1).max(BATCH_MAX).default(10),
+    MaximumBatchingWindowInSeconds: z.coerce.number().int().min(0).max(300).default(0),
+    FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
+    ScalingConfig: z.strictObject({ MaximumConcurrency: z.coerce.number().int().min(2).max(1_000) }).optional(),
+    FilterCriteria: z.strictObject({ Filters: z.array(z.strictObject({ Pattern: z.string() })) }).optional(),
+    Tags: z.unknown().optional(),
+  })
+  .refine((mapping) => mapping.BatchSize <= RECEIVE_MAX || mapping.MaximumBatchingWindowInSeconds > 0, {
+    error: 'a BatchSize above 10 needs a MaximumBatchingWindowInSeconds of at least 1, as on AWS',
+  });
+type SqsMapping = z.infer<typeof mappingSchema>;
 
-const failuresSchema = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
-
-/** Something that feeds a function, and can be told to rest. */
-export interface EventSource {
-  /** Stops taking; what is in hand is finished. */
-  close(): Promise<void>;
+/** @throws TemplateError naming the mapping when Lambda would refuse its properties. */
+export function sqsMapping(logicalId: string, properties: unknown): SqsMapping {
+  const parsed = mappingSchema.safeParse(properties);
+  if (parsed.success) return parsed.data;
+  throw new TemplateError(`${logicalId}, which feeds a function from a queue: ${z.prettifyError(parsed.error)}`);
 }
 
+/** How many batches of a queue are in hand at once: the function needs as many instances. */
+export const concurrencyOf = (mapping: SqsMapping): number => mapping.ScalingConfig?.MaximumConcurrency ?? CONCURRENCY_DEFAULT;
+
 export interface SqsEventSourceOptions {
+  readonly logicalId: string;
   readonly properties: unknown; // of the AWS::Lambda::EventSourceMapping
   readonly target: LocalFunction;
   readonly sqs: Sqs;
   readonly region: string;
-  /** Resolves when event sources may take messages: at once, unless the stack is paused. */
-  readonly mayTake: () => Promise<void>;
+  readonly intake: Intake;
   readonly warn: (message: string) => void;
-}
-
-/** How many batches of a queue are in hand at once: the function needs as many instances. */
-export function concurrencyOf(properties: unknown): number {
-  return mappingSchema.parse(properties).ScalingConfig?.MaximumConcurrency ?? CONCURRENCY_DEFAULT;
 }
 
 /** Polls a queue as Lambda does: batches go to the function, handled messages are deleted, failed ones come back by visibility. */
 export function sqsEventSource(options: SqsEventSourceOptions): EventSource {
-  const mapping = mappingSchema.parse(options.properties);
-  if (mapping.BatchSize > RECEIVE_MAX && mapping.MaximumBatchingWindowInSeconds === 0) {
-    throw new Error('A batch size above 10 needs a batching window of at least 1 second, as on AWS.');
-  }
-  const { sqs, target } = options;
+  const mapping = sqsMapping(options.logicalId, options.properties);
+  const { sqs, target, intake } = options;
   const queue = queueNameOf(mapping.EventSourceArn);
-  const partial = mapping.FunctionResponseTypes.includes('ReportBatchItemFailures');
-  const stopping = new AbortController();
+  const partial = mapping.FunctionResponseTypes.length > 0;
+  const filters = mapping.FilterCriteria?.Filters.map(({ Pattern }) => compileEventPattern(JSON.parse(Pattern)));
 
   async function take(): Promise<ReceivedMessage[]> {
-    const first = await sqs.receive(queue, {
-      max: Math.min(RECEIVE_MAX, mapping.BatchSize),
-      waitMs: POLL_MS,
-      signal: stopping.signal,
-    });
-    const batch = [...first];
-    const until = Date.now() + mapping.MaximumBatchingWindowInSeconds * 1_000;
-    while (batch.length > 0 && batch.length < mapping.BatchSize && Date.now() < until && !stopping.signal.aborted) {
-      const max = Math.min(RECEIVE_MAX, mapping.BatchSize - batch.length);
-      batch.push(...(await sqs.receive(queue, { max, waitMs: until - Date.now(), signal: stopping.signal })));
+    const interrupted = new AbortController();
+    const forget = intake.onPause(() => interrupted.abort());
+    const { signal } = interrupted;
+    try {
+      const batch = await sqs.receive(queue, { max: Math.min(RECEIVE_MAX, mapping.BatchSize), waitMs: POLL_MS, signal });
+      const until = performance.now() + mapping.MaximumBatchingWindowInSeconds * 1_000;
+      while (batch.length > 0 && batch.length < mapping.BatchSize && performance.now() < until && !signal.aborted) {
+        const max = Math.min(RECEIVE_MAX, mapping.BatchSize - batch.length);
+        batch.push(...(await sqs.receive(queue, { max, waitMs: until - performance.now(), signal })));
+      }
+      return batch;
+    } finally {
+      forget();
     }
-    return batch;
   }
 
-  async function handle(batch: readonly ReceivedMessage[]): Promise<void> {
-    const result = await target.invoke({
-      Records: batch.map((message) => eventRecord(message, mapping.EventSourceArn, options.region)),
-    });
-    if (!result.ok) {
-      options.warn(`${target.spec.name}: ${result.error.type}: ${result.error.message}`);
-      return; // all come back
+  async function handle(taken: readonly ReceivedMessage[]): Promise<void> {
+    const batch =
+      filters === undefined ? taken : taken.filter((message) => filters.some((matches) => matches(filterable(message))));
+    // What no filter wants is deleted unseen: docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+    const handled = taken.filter((message) => !batch.includes(message));
+    if (batch.length > 0) {
+      const Records = batch.map((message) => eventRecord(message, mapping.EventSourceArn, options.region));
+      const result = await target.invoke({ Records });
+      if (!result.ok) options.warn(`${target.spec.name}: ${result.error.type}: ${result.error.message}`);
+      const identifiers = batch.map((message) => message.messageId);
+      const failed = !result.ok ? 'all' : partial ? failedItems(result.payload, identifiers) : new Set<string>();
+      if (failed !== 'all') handled.push(...batch.filter((message) => !failed.has(message.messageId)));
     }
-    const failed = partial ? failedIds(result.payload, batch) : new Set<string>();
-    const handled = batch.filter((message) => !failed.has(message.messageId)).map((message) => message.receiptHandle);
-    for (let start = 0; start < handled.length; start += RECEIVE_MAX)
-      await sqs.remove(queue, handled.slice(start, start + RECEIVE_MAX));
+    const handles = handled.map((message) => message.receiptHandle);
+    for (let start = 0; start < handles.length; start += RECEIVE_MAX)
+      await sqs.remove(queue, handles.slice(start, start + RECEIVE_MAX));
   }
 
   async function poll(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await options.mayTake();
-      const batch = await take();
-      // What was taken while stopping comes back by visibility, as after a crash.
-      if (batch.length > 0 && !stopping.signal.aborted) await handle(batch);
+    while (await intake.whenOpen()) {
+      try {
+        const batch = await take();
+        if (batch.length > 0) await handle(batch);
+      } catch (error) {
+        options.warn(`${options.logicalId}: ${String(error)}`);
+        await sleep(TROUBLE_MS);
+      }
     }
   }
 
   const pollers = Array.from({ length: concurrencyOf(mapping) }, poll);
-  return {
-    async close() {
-      stopping.abort();
-      await Promise.allSettled(pollers);
-    },
-  };
+  return { ended: Promise.all(pollers).then(() => undefined) };
 }
 
-/** A malformed answer, an empty id or an unknown one fails the whole batch. docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html */
-function failedIds(payload: unknown, batch: readonly ReceivedMessage[]): Set<string> {
-  const all = new Set(batch.map((message) => message.messageId));
-  if (payload === null || payload === undefined) return new Set();
-  const answer = failuresSchema.safeParse(payload);
-  if (!answer.success) return typeof payload === 'object' && !('batchItemFailures' in payload) ? new Set() : all;
-  const ids = answer.data.batchItemFailures.map((failure) => failure.itemIdentifier);
-  return ids.every((id) => all.has(id)) ? new Set(ids) : all;
+/** The message as filters see it: a body that is JSON can be looked into. */
+function filterable(message: ReceivedMessage): object {
+  let body: unknown = message.body;
+  try {
+    body = JSON.parse(message.body);
+  } catch {
+    // Plain text: a pattern may still match it whole.
+  }
+  return { ...message, body };
 }
 
 function eventRecord(message: ReceivedMessage, eventSourceARN: string, awsRegion: string) {

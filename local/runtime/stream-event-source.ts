@@ -1,69 +1,61 @@
-import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
 import type { DynamoDb } from '../aws/dynamodb.ts';
 import { compileEventPattern } from '../aws/event-pattern.ts';
-import type { LocalFunction } from './functions.ts';
 import { queueNameOf } from '../aws/local-account.ts';
 import type { Sqs } from '../aws/sqs.ts';
-import type { EventSource } from './sqs-event-source.ts';
+import { failedItems } from './batch-response.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import type { InvocationResult, LocalFunction } from './functions.ts';
+import type { EventSource, Intake } from './intake.ts';
+import { TemplateError } from './template-error.ts';
 
-const mappingSchema = z.object({
-  BatchSize: z.coerce.number().int().min(1).max(10_000).default(100),
+const BATCH_MAX = 1_000; // what one read of the stream gives; Lambda's own bound is 10,000
+
+/** Defaults as in docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html */
+const mappingSchema = z.strictObject({
+  EventSourceArn: z.string(),
+  FunctionName: z.string(),
+  Enabled: z.boolean().default(true),
+  StartingPosition: z.literal('TRIM_HORIZON', {
+    error: 'only TRIM_HORIZON is run here: with LATEST, what is written before the first read would be lost',
+  }),
+  BatchSize: z.coerce.number().int().min(1).max(BATCH_MAX).default(100),
   MaximumBatchingWindowInSeconds: z.coerce.number().int().min(0).max(300).default(0),
-  MaximumRetryAttempts: z.coerce.number().int().min(-1).default(-1), // -1: until the records expire
+  MaximumRetryAttempts: z.coerce.number().int().min(-1).max(10_000).default(-1), // -1: until the records are too old
+  MaximumRecordAgeInSeconds: z.coerce.number().int().min(-1).max(604_800).default(-1), // -1: as long as the stream keeps them
   BisectBatchOnFunctionError: z.boolean().default(false),
-  FunctionResponseTypes: z.array(z.string()).default([]),
-  FilterCriteria: z.object({ Filters: z.array(z.object({ Pattern: z.string() })) }).optional(),
-  DestinationConfig: z.object({ OnFailure: z.object({ Destination: z.string() }).optional() }).optional(),
+  FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
+  FilterCriteria: z.strictObject({ Filters: z.array(z.strictObject({ Pattern: z.string() })) }).optional(),
+  DestinationConfig: z
+    .strictObject({ OnFailure: z.strictObject({ Destination: z.string().regex(/^arn:[^:]+:sqs:/, { error: 'only a queue' }) }) })
+    .optional(),
+  ParallelizationFactor: z.unknown().optional(),
+  Tags: z.unknown().optional(),
 });
-const failuresSchema = z.object({ batchItemFailures: z.array(z.object({ itemIdentifier: z.string() })) });
 
 type StreamRecord = Awaited<ReturnType<DynamoDb['readStream']>>[number];
 
-/** A wake-up may be missed (a write by another process): the stream is looked at anyway now and then. */
+/** A wake-up may be missed (a write past the gateway): the stream is looked at anyway now and then. */
 const IDLE_POLL_MS = 1_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 10_000;
-/** A record that always fails would otherwise be tried for a day. */
-const RETRIES_WITHOUT_SETTING = 10_000;
-
-/** Where each mapping stands in its stream, kept over restarts. */
-export interface Checkpoints {
-  get(mapping: string): string | undefined;
-  set(mapping: string, sequence: string): void;
-  close(): void;
-}
-
-export function openCheckpoints(file: string): Checkpoints {
-  const db = new DatabaseSync(file);
-  db.exec(
-    'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; CREATE TABLE IF NOT EXISTS checkpoints(mapping TEXT PRIMARY KEY, sequence TEXT NOT NULL)',
-  );
-  const read = db.prepare('SELECT sequence FROM checkpoints WHERE mapping = ?');
-  const write = db.prepare(
-    'INSERT INTO checkpoints VALUES (?, ?) ON CONFLICT(mapping) DO UPDATE SET sequence = excluded.sequence',
-  );
-  return {
-    get: (mapping) => z.object({ sequence: z.string() }).optional().parse(read.get(mapping))?.sequence,
-    set: (mapping, sequence) => void write.run(mapping, sequence),
-    close: () => db.close(),
-  };
-}
+/** DynamoDB keeps a stream's records for a day: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html */
+const RECORD_AGE_SECONDS_MAX = 86_400;
 
 export interface StreamEventSourceOptions {
-  readonly mapping: string; // logical id
-  readonly properties: unknown;
+  readonly logicalId: string;
+  readonly properties: unknown; // of the AWS::Lambda::EventSourceMapping
   readonly tableName: string;
   readonly target: LocalFunction;
   readonly dynamodb: DynamoDb;
   readonly sqs: Sqs;
   readonly checkpoints: Checkpoints;
   /**
-   * How soon a write is looked at, ms. AWS polls an idle shard about four times a second
+   * How long writes are gathered before they are looked at, ms. AWS polls an idle shard about four times a second
    * (docs.aws.amazon.com/lambda/latest/dg/with-ddb.html) and a busy one without a pause.
    */
   readonly pollMs: number;
-  readonly mayTake: () => Promise<void>;
+  readonly intake: Intake;
   readonly warn: (message: string) => void;
 }
 
@@ -72,12 +64,23 @@ export interface StreamEventSource extends EventSource {
   drained(): boolean;
 }
 
+/** What became of the records that were tried: so many of the first ones passed. */
+interface Attempt {
+  readonly passed: number;
+  readonly result: InvocationResult;
+}
+
 /** Reads a table's stream in order and hands it to the function, retrying a failed batch until it passes or is given up. */
 export function streamEventSource(options: StreamEventSourceOptions): StreamEventSource {
-  const mapping = mappingSchema.parse(options.properties);
-  const { dynamodb, target, checkpoints } = options;
+  const { dynamodb, target, checkpoints, intake, logicalId } = options;
+  const parsed = mappingSchema.safeParse(options.properties);
+  if (!parsed.success)
+    throw new TemplateError(`${logicalId}, which feeds a function from a stream: ${z.prettifyError(parsed.error)}`);
+  const mapping = parsed.data;
   const filters = mapping.FilterCriteria?.Filters.map((filter) => compileEventPattern(JSON.parse(filter.Pattern)));
-  const stopping = new AbortController();
+  const retriesMax = mapping.MaximumRetryAttempts < 0 ? Number.POSITIVE_INFINITY : mapping.MaximumRetryAttempts;
+  const ageMaxMs = 1_000 * (mapping.MaximumRecordAgeInSeconds < 0 ? RECORD_AGE_SECONDS_MAX : mapping.MaximumRecordAgeInSeconds);
+
   let writes = 1; // the stream may hold records from a former run
   let handledWrites = 0;
   let wake: () => void = () => undefined;
@@ -85,129 +88,156 @@ export function streamEventSource(options: StreamEventSourceOptions): StreamEven
     writes += 1;
     wake();
   });
+  const stopSleeping = new Set<() => void>();
+  intake.onPause(() => {
+    for (const stop of stopSleeping) stop();
+  });
 
-  function rest(ms: number): Promise<void> {
+  /** Sleeps, at most until the intake pauses. @param wakeable - also until somebody writes. */
+  function rest(ms: number, wakeable = false): Promise<void> {
+    if (!intake.isOpen()) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(done, ms);
       function done(): void {
         clearTimeout(timer);
-        stopping.signal.removeEventListener('abort', done);
-        wake = () => undefined;
+        stopSleeping.delete(done);
+        if (wakeable) wake = () => undefined;
         resolve();
       }
-      wake = done;
-      stopping.signal.addEventListener('abort', done, { once: true });
+      stopSleeping.add(done);
+      if (wakeable) wake = done;
     });
   }
 
   async function loop(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      await options.mayTake();
-      const noted = writes;
-      const records = await read();
-      if (records.length > 0) await handOver(records);
-      else {
+    while (await intake.whenOpen()) {
+      try {
+        const noted = writes;
+        const records = await read();
+        if (records.length > 0) {
+          await handOver(records);
+          continue;
+        }
         handledWrites = noted;
-        if (noted === writes) await rest(IDLE_POLL_MS);
-        if (!stopping.signal.aborted && options.pollMs > 0) await new Promise((resolve) => setTimeout(resolve, options.pollMs));
+        if (noted === writes) await rest(IDLE_POLL_MS, true);
+        if (options.pollMs > 0) await rest(options.pollMs);
+      } catch (error) {
+        options.warn(`${logicalId}: ${String(error)}`);
+        await rest(IDLE_POLL_MS);
       }
     }
+    unlisten();
   }
 
   async function read(): Promise<StreamRecord[]> {
-    const from = checkpoints.get(options.mapping);
+    const from = checkpoints.get(logicalId);
     const records = await dynamodb.readStream(options.tableName, from, mapping.BatchSize);
     if (records.length === 0 || records.length >= mapping.BatchSize || mapping.MaximumBatchingWindowInSeconds === 0)
       return records;
-    await new Promise((resolve) => setTimeout(resolve, mapping.MaximumBatchingWindowInSeconds * 1_000));
+    await rest(mapping.MaximumBatchingWindowInSeconds * 1_000);
     return dynamodb.readStream(options.tableName, from, mapping.BatchSize);
   }
 
+  /** The checkpoint follows what passed or was given up; it stays where the intake closed before that. */
   async function handOver(records: readonly StreamRecord[]): Promise<void> {
     const wanted = filters === undefined ? records : records.filter((record) => filters.some((matches) => matches(record)));
-    if (!(await passed(wanted, 0))) return; // stopping: the checkpoint stays
-    const last = records.at(-1);
-    if (last !== undefined) checkpoints.set(options.mapping, sequenceOf(last));
+    if (await through(wanted, { retries: 0, invokes: 0 })) settle(records);
   }
 
-  /** Returns false when the source stops before the records are through. */
-  async function passed(records: readonly StreamRecord[], attempts: number): Promise<boolean> {
+  function settle(records: readonly StreamRecord[]): void {
+    const last = records.at(-1);
+    if (last !== undefined) checkpoints.set(logicalId, sequenceOf(last));
+  }
+
+  /** Gets the records through, whole or in parts. @returns false when the intake closed before. */
+  async function through(records: readonly StreamRecord[], tried: { retries: number; invokes: number }): Promise<boolean> {
     let open = records;
-    let tried = attempts;
-    const retriesMax = mapping.MaximumRetryAttempts < 0 ? RETRIES_WITHOUT_SETTING : mapping.MaximumRetryAttempts;
+    let { retries, invokes } = tried;
+    // Each round passes, divides or gives up some records, or counts a retry; the records' age bounds those.
     while (open.length > 0) {
-      if (stopping.signal.aborted) return false;
-      const result = await target.invoke({ Records: open });
-      const failedAt = result.ok ? firstFailure(result.payload, open) : 0;
-      if (failedAt === undefined) return true;
-      if (!result.ok) options.warn(`${target.spec.name}: ${result.error.type}: ${result.error.message}`);
-      if (stopping.signal.aborted) return false;
-      open = open.slice(failedAt);
-      if (failedAt === 0 && mapping.BisectBatchOnFunctionError && open.length > 1) {
-        const middle = Math.ceil(open.length / 2);
-        if (!(await passed(open.slice(0, middle), tried))) return false;
-        open = open.slice(middle);
+      const firstYoung = open.findIndex((record) => ageMs(record) <= ageMaxMs);
+      if (firstYoung !== 0) {
+        const expired = firstYoung < 0 ? open : open.slice(0, firstYoung);
+        await giveUp(expired, 'RecordAgeExceeded', invokes);
+        open = open.slice(expired.length);
         continue;
       }
-      tried += 1;
-      if (tried > retriesMax) {
-        await giveUp(open);
+      if (!(await intake.whenOpen())) return false;
+      const { passed, result } = await attempt(open);
+      invokes += 1;
+      settle(open.slice(0, passed));
+      open = open.slice(passed);
+      if (open.length === 0) return true;
+      // An error divides the batch, which is no retry; a partial answer has divided it already.
+      // docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html and services-ddb-batchfailurereporting.html
+      if (!result.ok && mapping.BisectBatchOnFunctionError && open.length > 1) {
+        const half = Math.ceil(open.length / 2);
+        if (!(await through(open.slice(0, half), { retries, invokes }))) return false;
+        open = open.slice(half);
+        continue;
+      }
+      retries += 1;
+      if (retries > retriesMax) {
+        await giveUp(open, 'RetryAttemptsExhausted', invokes, result);
         return true;
       }
-      await rest(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(tried, 10)));
+      await rest(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(retries, 10)));
     }
     return true;
   }
 
-  function firstFailure(payload: unknown, open: readonly StreamRecord[]): number | undefined {
-    if (!mapping.FunctionResponseTypes.includes('ReportBatchItemFailures')) return undefined;
-    const answer = failuresSchema.safeParse(payload);
-    if (!answer.success) return payload === null || payload === undefined ? undefined : 0;
-    const positions = answer.data.batchItemFailures.map((failure) =>
-      open.findIndex((record) => sequenceOf(record) === failure.itemIdentifier),
-    );
-    if (positions.length === 0) return undefined;
-    return positions.includes(-1) ? 0 : Math.min(...positions);
+  async function attempt(records: readonly StreamRecord[]): Promise<Attempt> {
+    const result = await target.invoke({ Records: records });
+    if (!result.ok) {
+      options.warn(`${target.spec.name}: ${result.error.type}: ${result.error.message}`);
+      return { passed: 0, result };
+    }
+    if (mapping.FunctionResponseTypes.length === 0) return { passed: records.length, result };
+    const sequences = records.map(sequenceOf);
+    const failed = failedItems(result.payload, sequences);
+    if (failed === 'all') return { passed: 0, result };
+    // The lowest sequence number is where it goes on: what comes after it is tried again too.
+    const first = sequences.findIndex((sequence) => failed.has(sequence));
+    return { passed: first < 0 ? records.length : first, result };
   }
 
-  /** The metadata that AWS sends: where the records lie, not what they hold. docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html */
-  async function giveUp(records: readonly StreamRecord[]): Promise<void> {
-    const destination = mapping.DestinationConfig?.OnFailure?.Destination;
+  /** Sends what AWS sends: where the records lie, not what they hold. docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html */
+  async function giveUp(
+    records: readonly StreamRecord[],
+    condition: 'RetryAttemptsExhausted' | 'RecordAgeExceeded',
+    invokes: number,
+    result?: InvocationResult,
+  ): Promise<void> {
     const [first] = records;
     const last = records.at(-1);
-    options.warn(`${target.spec.name}: gave up on ${records.length} stream records`);
-    if (destination === undefined || first === undefined || last === undefined) return;
+    if (first === undefined || last === undefined) return;
+    options.warn(`${target.spec.name}: gave up on ${records.length} stream records (${condition})`);
     const body = {
-      requestContext: {
-        functionArn: target.spec.arn,
-        condition: 'RetryAttemptsExhausted',
-        approximateInvokeCount: mapping.MaximumRetryAttempts + 1,
-      },
+      requestContext: { requestId: first.eventID, functionArn: target.spec.arn, condition, approximateInvokeCount: invokes },
+      ...(result !== undefined && {
+        responseContext: { statusCode: 200, executedVersion: '$LATEST', ...(!result.ok && { functionError: 'Unhandled' }) },
+      }),
       version: '1.0',
       timestamp: new Date().toISOString(),
       DDBStreamBatchInfo: {
-        shardId: 'shardId-00000001',
+        shardId: 'shardId-00000000000000000000-local',
         startSequenceNumber: sequenceOf(first),
         endSequenceNumber: sequenceOf(last),
+        approximateArrivalOfFirstRecord: new Date(createdAtMs(first)).toISOString(),
+        approximateArrivalOfLastRecord: new Date(createdAtMs(last)).toISOString(),
         batchSize: records.length,
         streamArn: first.eventSourceARN,
       },
     };
-    await options.sqs.send(queueNameOf(destination), [{ body: JSON.stringify(body) }]);
+    const destination = mapping.DestinationConfig?.OnFailure.Destination;
+    if (destination !== undefined) await options.sqs.send(queueNameOf(destination), [{ body: JSON.stringify(body) }]);
+    settle(records);
   }
 
-  const running = loop();
-  return {
-    drained: () => handledWrites === writes,
-    async close() {
-      stopping.abort();
-      unlisten();
-      wake();
-      await running;
-    },
-  };
+  return { drained: () => handledWrites === writes, ended: loop() };
 }
 
-function sequenceOf(record: StreamRecord): string {
-  return String(record.dynamodb.SequenceNumber);
-}
+const sequenceOf = (record: StreamRecord): string => record.dynamodb.SequenceNumber;
+const createdAtMs = (record: StreamRecord): number => record.dynamodb.ApproximateCreationDateTime * 1_000;
+/** By the system's clock, which stamped the record. */
+const ageMs = (record: StreamRecord): number => Date.now() - createdAtMs(record);

@@ -1,17 +1,25 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
-import { eventBusArn, type LocalAccount, queueArn, queueUrl, secretArn, streamArn, tableArn } from '../aws/local-account.ts';
+import { type LocalAccount, tableArn } from '../aws/local-account.ts';
+import { resolver } from './intrinsics.ts';
+import { type PhysicalValues, physicalValues } from './physical-values.ts';
+import { TemplateError } from './template-error.ts';
 
-const resourceSchema = z.looseObject({
-  Type: z.string(),
+const resourceSchema = z.object({
+  Type: z.string().min(1),
   Properties: z.record(z.string(), z.unknown()).default({}),
+  Condition: z.string().optional(),
 });
-const templateSchema = z.looseObject({
+const templateSchema = z.object({
   Resources: z.record(z.string(), resourceSchema),
-  Parameters: z.record(z.string(), z.looseObject({ Default: z.unknown().optional() })).default({}),
-  Conditions: z.record(z.string(), z.unknown()).optional(),
+  Parameters: z.record(z.string(), z.object({ Type: z.string(), Default: z.unknown().optional() })).default({}),
+  Outputs: z.record(z.string(), z.object({ Value: z.unknown() })).default({}),
+  Conditions: z.record(z.string(), z.unknown()).default({}),
+  Transform: z.unknown().optional(),
 });
+type RawTemplate = z.infer<typeof templateSchema>;
+const propertiesSchema = z.record(z.string(), z.unknown());
 
 export interface TemplateResource {
   readonly logicalId: string;
@@ -24,6 +32,7 @@ export interface TemplateResource {
 export interface LocalTemplate {
   readonly stackName: string;
   readonly resources: readonly TemplateResource[];
+  readonly outputs: Readonly<Record<string, unknown>>;
   ofType(...types: string[]): TemplateResource[];
   /** The name a resource goes by at its service. */
   nameOf(logicalId: string): string;
@@ -32,171 +41,125 @@ export interface LocalTemplate {
   assetDir(s3Key: string): string;
 }
 
-/** The template holds something that the embedded AWS would have to guess at. */
-export class TemplateError extends Error {
-  override readonly name = 'TemplateError';
+export interface TemplateOptions {
+  /** Of `cdk synth`: `<stackName>.template.json`, and the assets as `asset.<hash>`. */
+  readonly assemblyDir: string;
+  readonly stackName: string;
+  readonly account: LocalAccount;
+  readonly gatewayUrl: string;
+  readonly apiUrl: string;
 }
 
 /** @throws TemplateError naming the resource and the place when something cannot be resolved. */
-export function loadTemplate(options: {
-  assemblyDir: string;
-  stackName: string;
-  account: LocalAccount;
-  gatewayUrl: string;
-}): LocalTemplate {
-  const { assemblyDir, stackName, account, gatewayUrl } = options;
+export function loadTemplate(options: TemplateOptions): LocalTemplate {
+  const { assemblyDir, stackName, account } = options;
   const file = path.join(assemblyDir, `${stackName}.template.json`);
-  const template = templateSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  if (Object.keys(template.Conditions ?? {}).length > 0) {
-    throw new TemplateError(
-      'The template has Conditions, which the embedded AWS does not evaluate: decide in code, at synthesis.',
-    );
-  }
-  const pseudo: Readonly<Record<string, string>> = {
-    'AWS::Region': account.region,
-    'AWS::AccountId': account.accountId,
-    'AWS::Partition': 'aws',
-    'AWS::URLSuffix': 'amazonaws.com',
-    'AWS::StackName': stackName,
-    'AWS::StackId': `arn:aws:cloudformation:${account.region}:${account.accountId}:stack/${stackName}/local`,
-  };
+  const template = readTemplate(file);
+  refuseWhatOnlyCloudFormationDoes(template, file);
 
-  const raw = (logicalId: string, place: string) => {
+  const known = new Map<string, PhysicalValues>();
+  function physical(logicalId: string, place: string): PhysicalValues {
+    const before = known.get(logicalId);
+    if (before !== undefined) return before;
     const resource = template.Resources[logicalId];
-    if (resource === undefined) throw new TemplateError(`${place}: there is no resource ${logicalId} in the template.`);
-    return resource;
-  };
-  const named = (logicalId: string, property: string, lengthMax: number): string => {
-    const given = resolve(raw(logicalId, logicalId).Properties[property], `${logicalId}.${property}`);
-    return typeof given === 'string' ? given : `${stackName}-${logicalId}`.slice(0, lengthMax);
-  };
-  const nameOf = (logicalId: string): string => {
-    switch (raw(logicalId, logicalId).Type) {
-      case 'AWS::SQS::Queue':
-        return named(logicalId, 'QueueName', 80);
-      case 'AWS::DynamoDB::GlobalTable':
-      case 'AWS::DynamoDB::Table':
-        return named(logicalId, 'TableName', 255);
-      case 'AWS::Lambda::Function':
-        return named(logicalId, 'FunctionName', 64);
-      case 'AWS::SecretsManager::Secret':
-      case 'AWS::Events::EventBus':
-        return named(logicalId, 'Name', 256);
-      case 'AWS::Logs::LogGroup':
-        return named(logicalId, 'LogGroupName', 512);
-      default:
-        return `${stackName}-${logicalId}`;
-    }
-  };
-  const arnOf = (logicalId: string): string => {
-    const name = nameOf(logicalId);
-    const arn = (service: string, rest: string) => `arn:aws:${service}:${account.region}:${account.accountId}:${rest}`;
-    switch (raw(logicalId, logicalId).Type) {
-      case 'AWS::SQS::Queue':
-        return queueArn(account, name);
-      case 'AWS::DynamoDB::GlobalTable':
-      case 'AWS::DynamoDB::Table':
-        return tableArn(account, name);
-      case 'AWS::Lambda::Function':
-        return arn('lambda', `function:${name}`);
-      case 'AWS::SecretsManager::Secret':
-        return secretArn(account, name);
-      case 'AWS::Events::EventBus':
-        return eventBusArn(account, name);
-      case 'AWS::Logs::LogGroup':
-        return arn('logs', `log-group:${name}:*`);
-      case 'AWS::IAM::Role':
-        return `arn:aws:iam::${account.accountId}:role/${name}`;
-      case 'AWS::SNS::Topic':
-        return arn('sns', name);
-      default:
-        return arn('local', name);
-    }
-  };
-  const reference = (logicalId: string, place: string): unknown => {
-    const known = pseudo[logicalId];
-    if (known !== undefined) return known;
-    if (logicalId === 'AWS::NoValue') return undefined;
-    const parameter = template.Parameters[logicalId];
-    if (parameter !== undefined) return parameter.Default;
-    switch (raw(logicalId, place).Type) {
-      case 'AWS::SQS::Queue':
-        return queueUrl(gatewayUrl, account, nameOf(logicalId));
-      case 'AWS::SecretsManager::Secret':
-      case 'AWS::SNS::Topic':
-        return arnOf(logicalId);
-      case 'AWS::ApiGatewayV2::Api':
-      case 'AWS::ApiGatewayV2::Integration':
-        return logicalId;
-      default:
-        return nameOf(logicalId);
-    }
-  };
-  const attribute = (logicalId: string, name: string, place: string): string => {
-    raw(logicalId, place);
-    if (name === 'Arn' || name === 'TopicArn') return arnOf(logicalId);
-    if (name === 'StreamArn') return streamArn(account, nameOf(logicalId));
-    if (name === 'QueueName' || name === 'Name') return nameOf(logicalId);
-    if (name === 'QueueUrl') return queueUrl(gatewayUrl, account, nameOf(logicalId));
-    if (name === 'ApiEndpoint') return 'http://127.0.0.1';
-    throw new TemplateError(`${place}: the embedded AWS has no attribute ${name} of ${raw(logicalId, place).Type}.`);
-  };
-
-  function resolve(value: unknown, place: string): unknown {
-    if (Array.isArray(value))
-      return value.map((one, index) => resolve(one, `${place}.${index}`)).filter((one) => one !== undefined);
-    if (typeof value !== 'object' || value === null) return value;
-    const entries = Object.entries(value);
-    const [only] = entries;
-    if (entries.length === 1 && only !== undefined && (only[0] === 'Ref' || only[0].startsWith('Fn::')))
-      return intrinsic(only[0], only[1], place);
-    return Object.fromEntries(
-      entries.map(([key, one]) => [key, resolve(one, `${place}.${key}`)]).filter(([, one]) => one !== undefined),
-    );
+    if (resource === undefined)
+      throw new TemplateError(`${place} names ${logicalId}, which is neither a resource nor a parameter of the template.`);
+    const property = (name: string): unknown => resolve(resource.Properties[name], placeOf(logicalId, name));
+    const values = physicalValues({ logicalId, type: resource.Type, property }, options);
+    known.set(logicalId, values);
+    return values;
   }
 
-  function intrinsic(name: string, argument: unknown, place: string): unknown {
-    const list = Array.isArray(argument) ? argument : [argument];
-    switch (name) {
-      case 'Ref':
-        return reference(String(argument), place);
-      case 'Fn::GetAtt': {
-        const [logicalId, ...rest] = Array.isArray(argument) ? argument.map(String) : String(argument).split('.');
-        return attribute(logicalId ?? '', rest.join('.'), place);
-      }
-      case 'Fn::Join': {
-        const parts = resolve(list[1], place);
-        return Array.isArray(parts) ? parts.join(String(list[0])) : String(parts);
-      }
-      case 'Fn::Select': {
-        const parts = resolve(list[1], place);
-        return Array.isArray(parts) ? parts[Number(list[0])] : undefined;
-      }
-      case 'Fn::Split':
-        return String(resolve(list[1], place)).split(String(list[0]));
-      case 'Fn::Sub': {
-        const local: unknown = resolve(list[1] ?? {}, place);
-        return String(list[0]).replace(/\$\{([^}!]+)\}/g, (_, key: string) => {
-          if (typeof local === 'object' && local !== null && key in local) return String(Reflect.get(local, key));
-          const [logicalId = '', ...rest] = key.split('.');
-          return String(rest.length > 0 ? attribute(logicalId, rest.join('.'), place) : reference(key, place));
-        });
-      }
-      default:
-        throw new TemplateError(`${place}: the embedded AWS does not evaluate ${name}.`);
-    }
-  }
-
-  const resources = Object.entries(template.Resources).map(([logicalId, { Type: type, Properties }]): TemplateResource => {
-    const properties = resolve(Properties, logicalId);
-    return { logicalId, type, properties: z.record(z.string(), z.unknown()).parse(properties) };
+  const resolve = resolver({
+    pseudo: {
+      'AWS::Region': account.region,
+      'AWS::AccountId': account.accountId,
+      'AWS::Partition': 'aws',
+      'AWS::URLSuffix': 'amazonaws.com',
+      'AWS::StackName': stackName,
+      'AWS::StackId': `arn:aws:cloudformation:${account.region}:${account.accountId}:stack/${stackName}/local`,
+    },
+    reference(name, place) {
+      const parameter = template.Parameters[name];
+      return parameter === undefined ? physical(name, place).ref : defaultOf(name, parameter, place);
+    },
+    attribute(logicalId, name, place) {
+      const value = physical(logicalId, place).attributes[name];
+      if (value !== undefined) return value;
+      throw new TemplateError(
+        `${place}: the embedded AWS does not know the attribute ${name} of ${logicalId} (${template.Resources[logicalId]?.Type}): teach local/runtime/physical-values.ts.`,
+      );
+    },
   });
+
+  const resources = Object.entries(template.Resources).map(
+    ([logicalId, { Type: type, Properties }]): TemplateResource => ({
+      logicalId,
+      type,
+      properties: propertiesSchema.parse(resolve(Properties, placeOf(logicalId))),
+    }),
+  );
+  const outputs = Object.entries(template.Outputs).map(([name, { Value }]) => [name, resolve(Value, `Outputs.${name}.Value`)]);
   return {
     stackName,
     resources,
+    outputs: Object.fromEntries(outputs),
     ofType: (...types) => resources.filter((resource) => types.includes(resource.type)),
-    nameOf,
-    arnOf,
+    nameOf: (logicalId) => physical(logicalId, placeOf(logicalId)).name,
+    arnOf: (logicalId) => physical(logicalId, placeOf(logicalId)).arn,
     assetDir: (s3Key) => path.join(assemblyDir, `asset.${s3Key.replace(/\.zip$/, '')}`),
   };
+}
+
+const placeOf = (logicalId: string, property?: string): string =>
+  `Resources.${logicalId}.Properties${property === undefined ? '' : `.${property}`}`;
+
+function readTemplate(file: string): RawTemplate {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new TemplateError(`There is no template ${file}: synthesise first, and check the stack's name.`, { cause: error });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new TemplateError(`${file} is not JSON: synthesise again.`, { cause: error });
+  }
+  const parsed = templateSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new TemplateError(`${file} is no CloudFormation template: ${z.prettifyError(parsed.error)}`);
+}
+
+function refuseWhatOnlyCloudFormationDoes({ Resources, Conditions, Transform }: RawTemplate, file: string): void {
+  if (Transform !== undefined)
+    throw new TemplateError(`${file} uses Transform, which only CloudFormation carries out: write the resources out.`);
+  const conditional = Object.entries(Resources).find(([, resource]) => resource.Condition !== undefined);
+  if (conditional !== undefined) {
+    const [logicalId, { Type, Condition }] = conditional;
+    throw new TemplateError(
+      `${logicalId} (${Type}) has the Condition ${Condition}, which the embedded AWS does not evaluate: decide in code, at synthesis.`,
+    );
+  }
+  const [condition] = Object.keys(Conditions);
+  if (condition !== undefined)
+    throw new TemplateError(
+      `The template has Conditions (${condition}), which the embedded AWS does not evaluate: decide in code, at synthesis.`,
+    );
+}
+
+function defaultOf(name: string, parameter: { Type: string; Default?: unknown }, place: string): unknown {
+  if (parameter.Default === undefined)
+    throw new TemplateError(`${place} names the parameter ${name}, which has no Default: give it one, or write the value out.`);
+  if (parameter.Type.startsWith('AWS::SSM::'))
+    throw new TemplateError(`${place} names the parameter ${name}, whose value lies in Parameter Store: write the value out.`);
+  return parameter.Default;
+}
+
+/** The table whose stream this is; undefined for another ARN. */
+export function tableOfStream(streamArn: string, account: LocalAccount): string | undefined {
+  const prefix = tableArn(account, '');
+  const [name, kind] = streamArn.slice(prefix.length).split('/');
+  return streamArn.startsWith(prefix) && kind === 'stream' ? name : undefined;
 }

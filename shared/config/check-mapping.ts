@@ -1,5 +1,6 @@
 import type { FieldDescription } from '../connectors/connector.ts';
-import type { CompiledSync } from './compiled-sync.ts';
+import type { CompiledSide, CompiledSync } from './compiled-sync.ts';
+import { didYouMean } from './nearest-name.ts';
 
 /** A mapping that the system cannot serve. */
 export interface MappingProblem {
@@ -18,53 +19,33 @@ export function checkMapping(
     const side = sync.sides[system];
     if (side === undefined) return [];
     const known = new Map(fields.map((field) => [field.name, field]));
-    return side.nativeFields.flatMap((name): MappingProblem[] => {
-      const found = known.get(name);
-      const at = `${side.object}.${name}`;
-      if (found === undefined)
-        return [{ system, field: name, message: `${at} does not exist in ${system}${nearest(name, [...known.keys()])}.` }];
-      if (name === side.externalIdField) {
-        if (found.unique) return [];
-        return [
-          {
-            system,
-            field: name,
-            message: `${at} must be unique: it carries the record's id, so that no create is doubled (docs/deploy.md).`,
-          },
-        ];
-      }
-      const written = side.canonicalOf(name).some((field) => sync.rules.systems[system]?.fields[field] !== 'in');
-      if (found.writable || !written) return [];
-      return [
-        {
-          system,
-          field: name,
-          message: `${at} cannot be written: map it with direction 'in', or give the integration user the right to edit it.`,
-        },
-      ];
+    return side.nativeFields.flatMap((field) => {
+      const message = problemOf(field, side, known, sync);
+      return message === undefined ? [] : [{ system, field, message }];
     });
   });
 }
 
-/** The field that was probably meant. */
-function nearest(name: string, known: readonly string[]): string {
-  const ranked = known
-    .map((other) => ({ other, distance: editDistance(name.toLowerCase(), other.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const [best] = ranked;
-  return best !== undefined && best.distance <= Math.max(2, name.length / 3)
-    ? `; did you mean ${best.other}?`
-    : '; create it, or take it out of concord.config.ts';
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [i, left] of [...a].entries()) {
-    const row = [i + 1];
-    for (const [j, right] of [...b].entries()) {
-      row.push(Math.min((row[j] ?? 0) + 1, (previous[j + 1] ?? 0) + 1, (previous[j] ?? 0) + (left === right ? 0 : 1)));
-    }
-    previous = row;
+function problemOf(
+  field: string,
+  side: CompiledSide,
+  known: ReadonlyMap<string, FieldDescription>,
+  sync: CompiledSync,
+): string | undefined {
+  const at = `${side.object}.${field}`;
+  const found = known.get(field);
+  if (found === undefined) {
+    const otherwise = 'create it, let the integration user see it, or take it out of concord.config.ts.';
+    return `${at} does not exist in ${side.system}${didYouMean(field, [...known.keys()], otherwise)}`;
   }
-  return previous[b.length] ?? 0;
+  if (field === side.externalIdField) {
+    if (!found.unique) return `${at} must be unique: it carries the record's id, so that no create is doubled (docs/deploy.md).`;
+    if (!found.writable)
+      return `${at} cannot be written, and it has to carry the record's id: give the integration user the right to edit it.`;
+    return undefined;
+  }
+  const directions = sync.rules.systems[side.system]?.fields ?? {};
+  const written = side.canonicalOf(field).some((canonical) => directions[canonical] !== 'in');
+  if (found.writable || !written) return undefined;
+  return `${at} cannot be written: map it with direction 'in', or give the integration user the right to edit it.`;
 }

@@ -1,163 +1,228 @@
 import * as z from 'zod';
-import type { ConcordConfig, SyncConfig } from './define-sync.ts';
+import { isPhoneCountry } from '../sync/phone-number.ts';
+import { didYouMean } from './nearest-name.ts';
 
-/** The config cannot be used. The message lists every fault: where it is, what stands there, what would be right. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+// The shape of the config, word by word. How its names refer to one another is `config-references.ts`.
 
-const TRANSFORMS = [
-  'text',
-  'lower-case',
-  'upper-case',
-  'email',
-  'number-text',
-  'boolean-text',
-  'date',
-  'phone',
-  'picklist',
-] as const;
 const KINDS = ['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist'] as const;
+const PLAIN_TRANSFORMS = ['text', 'trim', 'lower-case', 'upper-case', 'email', 'number-text', 'boolean-text', 'date'] as const;
+const TRANSFORM_WORDS =
+  'use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table)';
+const STRATEGY_WORDS = 'use lastWriteWins(), preferSystem(system, reason) or manual()';
+const SIDE_WORDS = 'give the name of a field, or { field, transform, direction }';
 
-const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'use letters, digits and underscores, beginning with a letter');
-const strategy = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('last-write-wins') }),
-  z.strictObject({
-    kind: z.literal('prefer-system'),
-    system: name,
-    reason: z.string().min(1, 'say why this system is preferred: the ledger shows it'),
-  }),
-  z.strictObject({ kind: z.literal('manual') }),
-]);
-const country = z.string().regex(/^[A-Z]{2}$/, 'use the two-letter code of a country, such as AU');
-const transform = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.enum(['text', 'lower-case', 'upper-case', 'email', 'number-text', 'boolean-text', 'date']) }),
-  z.strictObject({ kind: z.literal('phone'), defaultCountry: country }),
-  z.strictObject({ kind: z.literal('picklist'), table: z.record(z.string(), z.string()) }),
-]);
-const side = z.union(
+/** A value as a fault shows it: short, and as it would be typed. */
+export function shown(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}
+
+type Problem = Pick<z.core.$ZodRawIssue, 'code' | 'input'>;
+
+/** `"fone" is not a transform; use one of ...`, or that there is nothing. */
+const notA = (noun: string, instead: string) => (problem: Problem) =>
+  problem.input === undefined ? `is missing; ${instead}` : `${shown(problem.input)} is not ${noun}; ${instead}`;
+
+/** An object with these settings and no others: a misspelt one must not be passed over. */
+function settings<Shape extends z.core.$ZodShape>(shape: Shape, noun: string) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return notA(noun, `it has ${known.join(', ')}`)(issue);
+      const unknown = issue.keys.map(
+        (key) => `"${key}" is no setting of ${noun}${didYouMean(key, known, `it has ${known.join(', ')}`)}`,
+      );
+      return unknown.join('; ');
+    },
+  });
+}
+
+const oneOf = <const Values extends readonly string[]>(values: Values, noun: string) =>
+  z.enum(values, { error: notA(noun, `use one of ${values.join(', ')}`) });
+
+const name = z
+  .string({ error: notA('a name', 'use letters, digits and underscores') })
+  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, {
+    error: notA('a name', 'use letters, digits and underscores, beginning with a letter'),
+  })
+  .refine((text) => !(text in Object.prototype), { error: notA('a usable name', 'JavaScript keeps that word for itself') });
+const nativeName = z.string({ error: notA('a name', 'copy the API name from the CRM') }).min(1, {
+  error: 'is empty; copy the API name from the CRM',
+});
+
+/** @param noun - with its article. */
+const named = <Value extends z.ZodType>(value: Value, noun: string) =>
+  z.record(name, value, { error: notA(noun, 'give an object with one entry for each') });
+
+const wholeNumber = (min: number, max: number, unit: string) => {
+  const error = notA(`a whole number of ${unit} from ${min} to ${max}`, 'change it');
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+
+const strategy = z.discriminatedUnion(
+  'kind',
   [
-    z.string().min(1),
-    z.strictObject({
-      field: z.string().min(1),
-      transform: transform.optional(),
-      direction: z.enum(['both', 'in', 'out']).optional(),
-    }),
+    settings({ kind: z.literal('last-write-wins') }, 'lastWriteWins()'),
+    settings(
+      {
+        kind: z.literal('prefer-system'),
+        system: name,
+        reason: z
+          .string({ error: notA('a reason', 'say why this system is preferred: the ledger shows it') })
+          .trim()
+          .min(1, { error: 'is empty; say why this system is preferred: the ledger shows it' }),
+      },
+      'preferSystem(system, reason)',
+    ),
+    settings({ kind: z.literal('manual') }, 'manual()'),
   ],
-  {
-    error: `give a native field name, or { field, transform, direction } with a transform of ${TRANSFORMS.join(', ')}`,
-  },
+  { error: (issue) => notA('a strategy', STRATEGY_WORDS)({ ...issue, input: kindIn(issue.input) }) },
 );
-const field = z.strictObject({
-  kind: z.enum(KINDS, { error: `use one of ${KINDS.join(', ')}` }).optional(),
-  defaultCountry: country.optional(),
-  strategy: strategy.optional(),
-  in: z.record(name, side),
+
+const country = z.string({ error: notA('a country', "use its two-letter code, such as 'AU'") }).refine(isPhoneCountry, {
+  error: notA('a country that telephone numbers know', "use its two-letter ISO code in capitals, such as 'AU' or 'GB'"),
 });
-const sync = z.strictObject({
-  name: name,
-  objects: z.record(
-    name,
-    z.strictObject({ type: z.string().min(1), externalId: z.string().min(1), receivesCreates: z.boolean().optional() }),
+
+const choice = z
+  .string({ error: notA('a choice', 'give the internal value of a choice, or a list of them') })
+  .trim()
+  .min(1, { error: 'is empty; give the internal value of a choice' })
+  .refine((text) => !text.includes(';'), { error: notA('a choice', 'a semicolon separates choices: name each alone') });
+const choiceList = z.preprocess(
+  (given) => (Array.isArray(given) ? given : [given]),
+  z.array(choice).min(1, { error: 'is an empty list; give the choice to write first, then the others that mean the same' }),
+);
+const choiceTable = z.record(choice, choiceList, {
+  error: notA('a table of choices', 'give { canonical: native } for each choice'),
+});
+
+const transform = z.discriminatedUnion(
+  'kind',
+  [
+    settings({ kind: z.literal(PLAIN_TRANSFORMS) }, 'this transform'),
+    settings({ kind: z.literal('phone'), defaultCountry: country }, 'phone(country)'),
+    settings({ kind: z.literal('picklist'), table: choiceTable }, 'picklist(table)'),
+  ],
+  { error: (issue) => notA('a transform', TRANSFORM_WORDS)({ ...issue, input: kindIn(issue.input) }) },
+);
+
+/** A discriminated union tells only its own input: what it was meant to be is its kind, if it has one. */
+function kindIn(input: unknown): unknown {
+  return typeof input === 'object' && input !== null && 'kind' in input ? input.kind : input;
+}
+
+const side = z.preprocess(
+  (given) => (typeof given === 'string' ? { field: given } : given),
+  settings(
+    {
+      field: nativeName,
+      transform: transform.optional(),
+      direction: oneOf(['both', 'in', 'out'], 'a direction').optional(),
+    },
+    `a field of a system (${SIDE_WORDS})`,
   ),
-  fields: z.record(name, field),
-  fullNames: z.array(z.strictObject({ system: name, field: z.string().min(1), first: name, last: name })).optional(),
-  matchKeys: z.array(z.array(name).min(1)),
-  strategy,
-  firstSync: strategy,
-  onDelete: z.enum(['archive', 'unlink'], { error: 'use archive or unlink' }),
-  poll: z.strictObject({ everyMinutes: z.int().min(1).max(1_440), overlapMinutes: z.int().min(1).max(1_440) }),
-});
-const configSchema = z.strictObject({
-  tenant: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,31}$/, 'use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter'),
-  systems: z.record(
-    name,
-    z.strictObject({
-      connector: z.enum(['salesforce', 'hubspot'], { error: 'use salesforce or hubspot' }),
-      stampResolutionMs: z.int().min(1).optional(),
-      readLagMs: z.int().min(0).optional(),
+);
+
+const field = settings(
+  {
+    kind: oneOf(KINDS, 'a kind of field').optional(),
+    defaultCountry: country.optional(),
+    ignoreCase: z.boolean({ error: notA('yes or no', 'use true or false') }).optional(),
+    strategy: strategy.optional(),
+    in: named(side, 'a list of systems'),
+  },
+  'a field',
+);
+
+const object = settings(
+  {
+    type: nativeName,
+    externalId: nativeName,
+    receivesCreates: z.boolean({ error: notA('yes or no', 'use true or false') }).optional(),
+  },
+  "a system's object",
+);
+
+const fullName = settings(
+  {
+    system: name,
+    field: nativeName,
+    first: name,
+    last: name,
+    direction: z.enum(['in', 'out'], {
+      error: notA(
+        'possible for a full name',
+        "use 'in' to split it or 'out' to join it: \"Ada van Lovelace\" does not say where the last name begins, so there is no way back",
+      ),
     }),
-  ),
-  syncs: z.array(sync).min(1, 'declare at least one sync'),
-});
+  },
+  'a full name',
+);
 
-/** @throws ConfigError naming every fault at once. */
-export function validateConfig(config: ConcordConfig): void {
+const sync = settings(
+  {
+    name,
+    objects: named(object, 'a list of objects by system'),
+    fields: named(field, 'a list of fields'),
+    fullNames: z
+      .array(fullName, { error: notA('a list of full names', 'give [{ system, field, first, last, direction }]') })
+      .optional(),
+    matchKeys: z.array(
+      z.array(name, { error: notA('a match key', "give a list of fields, such as ['email']") }).min(1, {
+        error: 'is an empty match key; name a field, or take it out',
+      }),
+      { error: notA('a list of match keys', "give a list of lists of fields, such as [['personNumber'], ['email']]") },
+    ),
+    strategy,
+    firstSync: strategy,
+    onDelete: oneOf(['archive', 'unlink'], 'a way to treat deletions'),
+    poll: settings({ everyMinutes: wholeNumber(1, 1_440, 'minutes'), overlapMinutes: wholeNumber(1, 1_440, 'minutes') }, 'poll'),
+  },
+  'a sync',
+);
+
+const system = settings(
+  {
+    connector: oneOf(['salesforce', 'hubspot'], 'a connector'),
+    stampResolutionMs: wholeNumber(1, 3_600_000, 'milliseconds').optional(),
+    readLagMs: wholeNumber(0, 3_600_000, 'milliseconds').optional(),
+  },
+  'a system',
+);
+
+const configSchema = settings(
+  {
+    tenant: z.string({ error: notA('a tenant', 'give it a short name') }).regex(/^[a-z][a-z0-9-]{0,31}$/, {
+      error: notA('a tenant', 'use 1 to 32 lower-case letters, digits and hyphens, beginning with a letter'),
+    }),
+    systems: named(system, 'a list of systems'),
+    syncs: z
+      .array(sync, { error: notA('a list of syncs', 'give [defineSync({ ... })]') })
+      .min(1, { error: 'is empty; give one sync at least' }),
+  },
+  'the config',
+);
+
+/** @returns one sentence per fault, none when the shape is right. */
+export function shapeFaults(config: unknown): string[] {
   const parsed = configSchema.safeParse(config);
-  const faults = parsed.success
-    ? config.syncs.flatMap((one) => faultsOf(one, config))
-    : parsed.error.issues.map((issue) => `${pathOf(issue.path, config)}: ${issue.message}${shown(config, issue.path)}`);
-  if (faults.length > 0)
-    throw new ConfigError(`concord.config.ts cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+  if (parsed.success) return [];
+  return parsed.error.issues.map((issue) => {
+    // A key that is refused is reported with what is wrong with it.
+    const message = issue.code === 'invalid_key' ? issue.issues.map((inner) => inner.message).join('; ') : issue.message;
+    const path = pathIn(config, issue.path);
+    return path === '' ? `the config ${message}` : `${path}: ${message}`;
+  });
 }
 
-/** What a schema cannot say: names that must refer to one another. */
-function faultsOf(sync: SyncConfig, config: ConcordConfig): string[] {
-  const faults: string[] = [];
-  const at = `syncs.${sync.name}`;
-  const systems = Object.keys(config.systems);
-  const taking = Object.keys(sync.objects);
-  if (taking.length < 2) faults.push(`${at}.objects: names ${taking.length} system; a sync needs two at least`);
-  for (const system of taking.filter((one) => !systems.includes(one)))
-    faults.push(`${at}.objects.${system}: there is no such system; there is ${systems.join(', ')}`);
-  const targets = new Map<string, string>();
-  for (const [field, { in: sides, kind, defaultCountry, strategy: chosen }] of Object.entries(sync.fields)) {
-    for (const [system, where] of Object.entries(sides)) {
-      const path = `${at}.fields.${field}.in.${system}`;
-      if (!taking.includes(system)) faults.push(`${path}: ${system} takes no part in this sync; it has ${taking.join(', ')}`);
-      const native = typeof where === 'string' ? where : where.field;
-      const other = targets.get(`${system} ${native}`);
-      if (other !== undefined)
-        faults.push(`${path}: "${native}" is mapped to ${other} already; a native field belongs to one canonical field`);
-      targets.set(`${system} ${native}`, field);
-    }
-    if (kind === 'phone' && defaultCountry === undefined)
-      faults.push(
-        `${at}.fields.${field}.defaultCountry: a phone needs the country of numbers without a country code, such as 'AU'`,
-      );
-    faults.push(...strategyFaults(chosen, `${at}.fields.${field}.strategy`, taking));
-  }
-  faults.push(
-    ...strategyFaults(sync.strategy, `${at}.strategy`, taking),
-    ...strategyFaults(sync.firstSync, `${at}.firstSync`, taking),
-  );
-  for (const [index, key] of sync.matchKeys.entries()) {
-    for (const field of key.filter((one) => sync.fields[one] === undefined))
-      faults.push(
-        `${at}.matchKeys.${index}: "${field}" is not a field of this sync; it has ${Object.keys(sync.fields).join(', ')}`,
-      );
-  }
-  for (const [index, full] of (sync.fullNames ?? []).entries()) {
-    for (const part of [full.first, full.last].filter((one) => sync.fields[one] === undefined))
-      faults.push(`${at}.fullNames.${index}: "${part}" is not a field of this sync`);
-    if (!taking.includes(full.system)) faults.push(`${at}.fullNames.${index}.system: ${full.system} takes no part in this sync`);
-  }
-  if (sync.poll.overlapMinutes < sync.poll.everyMinutes) {
-    faults.push(
-      `${at}.poll.overlapMinutes: ${sync.poll.overlapMinutes} is less than everyMinutes (${sync.poll.everyMinutes}); rows that become visible late would be missed`,
-    );
-  }
-  return faults;
-}
+const namedSyncs = z.object({ syncs: z.array(z.object({ name: z.string() }).partial().catch({})) });
 
-function strategyFaults(spec: SyncConfig['strategy'] | undefined, path: string, systems: readonly string[]): string[] {
-  if (spec?.kind !== 'prefer-system' || systems.includes(spec.system)) return [];
-  return [`${path}.system: "${spec.system}" takes no part in this sync; it has ${systems.join(', ')}`];
-}
-
-/** Syncs are named, not numbered, in a path. */
-function pathOf(path: readonly PropertyKey[], config: ConcordConfig): string {
-  return path
-    .map((step, index) =>
-      index === 1 && path[0] === 'syncs' && typeof step === 'number' ? (config.syncs[step]?.name ?? step) : step,
-    )
+/** Syncs are named, not numbered, in a path; and what has no kind is itself at fault, not the kind. */
+function pathIn(config: unknown, path: readonly PropertyKey[]): string {
+  const steps = path.at(-1) === 'kind' && (path.at(-2) === 'transform' || path.at(-2) === 'strategy') ? path.slice(0, -1) : path;
+  const syncs = namedSyncs.safeParse(config).data?.syncs ?? [];
+  return steps
+    .map((step, index) => (index === 1 && path[0] === 'syncs' && typeof step === 'number' ? (syncs[step]?.name ?? step) : step))
     .join('.');
-}
-
-function shown(config: unknown, path: readonly PropertyKey[]): string {
-  let value: unknown = config;
-  for (const step of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, step) : undefined;
-  return value === undefined ? ' (it is missing)' : ` (found ${JSON.stringify(value)?.slice(0, 80)})`;
 }

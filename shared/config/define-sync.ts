@@ -1,93 +1,146 @@
-import type { Direction, StrategySpec } from '../sync/rules.ts';
+import type { CountryCode } from 'libphonenumber-js';
+import type { Direction } from '../sync/rules.ts';
 
-/**
- * How a system's form of a value becomes the canonical one and back. Plain data: only the functions that
- * map fields carry the code that does it.
- */
+// The words of `concord.config.ts`. All of it is plain data: only the functions that map fields carry the code that
+// does it. docs/configuration.md explains every key.
+
+/** How two concurrent edits of one field are decided. */
+export type Strategy<System extends string = string> =
+  | { readonly kind: 'last-write-wins' }
+  | { readonly kind: 'prefer-system'; readonly system: System; readonly reason: string }
+  | { readonly kind: 'manual' };
+
+/** How a system's form of a value becomes the canonical one and back. */
 export type TransformSpec =
-  | { readonly kind: 'text' }
-  | { readonly kind: 'lower-case' }
-  | { readonly kind: 'upper-case' }
-  | { readonly kind: 'email' }
-  | { readonly kind: 'number-text' }
-  | { readonly kind: 'boolean-text' }
-  | { readonly kind: 'date' }
-  | { readonly kind: 'phone'; readonly defaultCountry: string }
-  | { readonly kind: 'picklist'; readonly table: Readonly<Record<string, string>> };
+  | { readonly kind: 'text' | 'trim' | 'lower-case' | 'upper-case' | 'email' | 'number-text' | 'boolean-text' | 'date' }
+  | { readonly kind: 'phone'; readonly defaultCountry: CountryCode }
+  | { readonly kind: 'picklist'; readonly table: ChoiceTable };
 
-/** What a field is, as far as comparing two values of it goes. */
-export type FieldKind = 'text' | 'email' | 'phone' | 'date' | 'number' | 'boolean' | 'picklist';
+/** The system's choice by the canonical one; of several, the first is written and all are read. */
+export type ChoiceTable = Readonly<Record<string, string | readonly string[]>>;
 
 /** A field in one system: its native name, or more of it. */
 export type FieldSide = string | { readonly field: string; readonly transform?: TransformSpec; readonly direction?: Direction };
 
-export interface FieldConfig {
-  readonly kind?: FieldKind; // text
-  /** For telephone numbers without a country code: ISO 3166, two letters. */
-  readonly defaultCountry?: string;
-  readonly strategy?: StrategySpec;
+interface FieldBasics<System extends string> {
+  /** Instead of the sync's strategy. */
+  readonly strategy?: Strategy<System>;
   /** By system. */
-  readonly in: Readonly<Record<string, FieldSide>>;
+  readonly in: { readonly [S in System]?: FieldSide };
 }
 
-/** A native field that holds a first and a last name in one text. */
-export interface FullNameConfig {
-  readonly system: string;
+/** A canonical field. Its kind (text where none is given) says how two values of it are compared. */
+export type FieldConfig<System extends string = string> = FieldBasics<System> &
+  (
+    | { readonly kind?: 'text' | 'picklist'; readonly ignoreCase?: boolean }
+    | { readonly kind: 'email' | 'date' | 'number' | 'boolean' }
+    /** The country is that of numbers without a country code. */
+    | { readonly kind: 'phone'; readonly defaultCountry: CountryCode }
+  );
+
+export type FieldKind = NonNullable<FieldConfig['kind']>;
+
+/** A native field that holds a first and a last name in one text. There is no sure way back, so it travels one way. */
+export interface FullNameConfig<System extends string = string, Field extends string = string> {
+  readonly system: System;
   readonly field: string;
-  readonly first: string; // canonical fields
-  readonly last: string;
+  readonly first: Field; // canonical fields
+  readonly last: Field;
+  readonly direction: 'in' | 'out';
 }
 
-export interface SyncConfig {
+export interface ObjectConfig {
+  /** The system's name of the object type: Contact, contacts. */
+  readonly type: string;
+  /** The native field, unique and written by nobody else, that carries the record's id. */
+  readonly externalId: string;
+  /** False where this system gets no new objects, only changes of those it has. */
+  readonly receivesCreates?: boolean;
+}
+
+interface SyncSettings<System extends string, Field extends string> {
   readonly name: string;
-  readonly objects: Readonly<
-    Record<string, { readonly type: string; readonly externalId: string; readonly receivesCreates?: boolean }>
-  >;
-  readonly fields: Readonly<Record<string, FieldConfig>>;
-  readonly fullNames?: readonly FullNameConfig[];
-  readonly matchKeys: readonly (readonly string[])[];
-  readonly strategy: StrategySpec;
-  readonly firstSync: StrategySpec;
+  readonly objects: { readonly [S in System]: ObjectConfig };
+  readonly fields: { readonly [F in Field]: FieldConfig<NoInfer<System>> };
+  readonly fullNames?: readonly FullNameConfig<NoInfer<System>, NoInfer<Field>>[];
+  /** Fields by which objects of two systems are known to be the same one; tried in order. */
+  readonly matchKeys: readonly (readonly NoInfer<Field>[])[];
+  readonly strategy: Strategy<NoInfer<System>>;
+  /** Decides between two different values that were there before the sync. */
+  readonly firstSync: Strategy<NoInfer<System>>;
   readonly onDelete: 'archive' | 'unlink';
   readonly poll: { readonly everyMinutes: number; readonly overlapMinutes: number };
 }
 
+export type SyncConfig = SyncSettings<string, string>;
+
 export interface SystemConfig {
   readonly connector: 'salesforce' | 'hubspot';
-  /** Resolution of its last-modified stamps, ms. */
+  /** Resolution of its last-modified stamps, ms; what the connector knows where absent. */
   readonly stampResolutionMs?: number;
-  /** How long a read may still show the state before a write, ms. */
+  /** How long a read may still show the state before a write, ms; what the connector knows where absent. */
   readonly readLagMs?: number;
 }
 
-export interface ConcordConfig {
+interface Settings<System extends string, Sync> {
+  /** Names this deployment's keys and secrets: 1 to 32 lower-case letters, digits and hyphens. */
   readonly tenant: string;
   /** In the order in which they win a tie of time. */
-  readonly systems: Readonly<Record<string, SystemConfig>>;
-  readonly syncs: readonly SyncConfig[];
+  readonly systems: { readonly [S in System]: SystemConfig };
+  readonly syncs: readonly Sync[];
 }
 
-/** Declares the whole of `concord.config.ts`. It is checked when a sync is compiled: at synthesis, and at each function's start. */
-export const defineConfig = <const Config extends ConcordConfig>(config: Config): ConcordConfig => config;
+export type ConcordConfig = Settings<string, SyncConfig>;
+
+/** Lets the compiler see which systems a sync names; nothing of it is there when the program runs. */
+declare const systemsNamed: unique symbol;
+export type SyncNaming<System extends string> = SyncConfig & { readonly [systemsNamed]?: System };
+
+/**
+ * Declares the whole of `concord.config.ts`. What the compiler cannot see is checked when a sync is compiled: at
+ * synthesis, and at each function's start.
+ */
+export function defineConfig<const System extends string>(config: Settings<System, SyncNaming<NoInfer<System>>>): ConcordConfig {
+  return config;
+}
 
 /** Declares one sync: one entity kept in agreement among two or more systems. */
-export const defineSync = (sync: SyncConfig): SyncConfig => sync;
+export function defineSync<const System extends string, const Field extends string>(
+  sync: SyncSettings<System, Field>,
+): SyncNaming<System> {
+  return sync;
+}
 
-export const lastWriteWins = (): StrategySpec => ({ kind: 'last-write-wins' });
-/** @param reason - shown in the ledger next to what lost. */
-export const preferSystem = (system: string, reason: string): StrategySpec => ({ kind: 'prefer-system', system, reason });
-export const manual = (): StrategySpec => ({ kind: 'manual' });
+/** The later edit wins. */
+export const lastWriteWins = (): Strategy<never> => ({ kind: 'last-write-wins' });
 
+/** One system wins. The reason is shown in the ledger, next to what lost. */
+export const preferSystem = <const System extends string>(system: System, reason: string): Strategy<System> => ({
+  kind: 'prefer-system',
+  system,
+  reason,
+});
+
+/** A person decides; until then each system keeps its own value. */
+export const manual = (): Strategy<never> => ({ kind: 'manual' });
+
+/** Text as it is, also where the field's kind would rewrite it: an e-mail address or a telephone number as it was typed. */
+export const text = (): TransformSpec => ({ kind: 'text' });
+export const trim = (): TransformSpec => ({ kind: 'trim' });
 export const lowerCase = (): TransformSpec => ({ kind: 'lower-case' });
 export const upperCase = (): TransformSpec => ({ kind: 'upper-case' });
 export const email = (): TransformSpec => ({ kind: 'email' });
+/** A text field that holds a number. */
 export const numberText = (): TransformSpec => ({ kind: 'number-text' });
+/** A text field that holds `true` or `false`. */
 export const booleanText = (): TransformSpec => ({ kind: 'boolean-text' });
 export const date = (): TransformSpec => ({ kind: 'date' });
-export const phone = (defaultCountry: string): TransformSpec => ({ kind: 'phone', defaultCountry });
-/** @param table - the system's value by the canonical one; each side's values must be distinct. */
-export const picklist = (table: Readonly<Record<string, string>>): TransformSpec => ({ kind: 'picklist', table });
-/** A field that travels one way only, seen from the record. */
+/** E.164, where this system's numbers without a country code belong to another country than the field's. */
+export const phone = (defaultCountry: CountryCode): TransformSpec => ({ kind: 'phone', defaultCountry });
+/** @param table - the system's choice by the canonical one; each choice has one partner, unless the field is one-way. */
+export const picklist = (table: ChoiceTable): TransformSpec => ({ kind: 'picklist', table });
+
+/** A field that is only read from its system (`in`), or only written to it (`out`). */
 export const oneWay = (field: string, direction: 'in' | 'out', transform?: TransformSpec): FieldSide => ({
   field,
   direction,

@@ -1,58 +1,96 @@
-import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/min';
+import { calendarDay } from './calendar-day.ts';
+import type { NativeValue } from './change-hint.ts';
+import { decimalOf } from './decimal.ts';
 import type { FieldValue } from './field-value.ts';
+import { comparablePhone } from './phone-number.ts';
 
-/** Telephone parsing costs tens of microseconds and the same few numbers are compared again and again. */
-const PHONES_REMEMBERED = 5_000;
-const phones = new Map<string, string | null>();
-
-/** Two values of a field are the same value when their canons are equal. It never rewrites what is sent. */
+/** Two values of a field are the same value when their canons are equal. It decides equality and rewrites nothing. */
 export type Canon = (value: FieldValue) => FieldValue;
 
+/**
+ * A value as text, trimmed; null where nothing is left. Systems differ in whether a number travels as text. Half a
+ * surrogate pair is replaced as every UTF-8 encoder replaces it: what was stored then still equals what was read.
+ */
+export function trimmedText(value: NativeValue): string | null {
+  if (typeof value === 'string') return value.toWellFormed().trim() || null;
+  if (value === null) return null;
+  return typeof value === 'number' ? (decimalOf(value) ?? String(value)) : String(value);
+}
+
+/** Salesforce stores the line breaks of a text area as CR LF, whatever was sent. */
+const CARRIAGE_RETURNS = /\r\n?/g;
+
+/** White space at the ends, the form of line breaks and the way an accented letter is encoded make no difference. */
+function textCanon(value: FieldValue): string | null {
+  const text = trimmedText(value);
+  if (text === null || isPlainAscii(text)) return text;
+  const normal = text.normalize('NFC');
+  return normal.includes('\r') ? normal.replace(CARRIAGE_RETURNS, '\n') : normal;
+}
+
+/** Nearly all text is, and needs no normalising. */
+function isPlainAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7e || code === 0x0d) return false;
+  }
+  return true;
+}
+
+/** Upper case first: then the sharp s equals the SS that upper-casing makes of it. */
+function foldedCase(value: FieldValue): FieldValue {
+  return textCanon(value)?.toUpperCase().toLowerCase().normalize('NFC') ?? null;
+}
+
+/** A calendar day in any of the forms that the CRMs give it; what is no day compares as text. */
+function dateCanon(value: FieldValue): FieldValue {
+  const text = trimmedText(value);
+  return text === null ? null : (calendarDay(text) ?? text);
+}
+
+/** Numbers as decimal text: two long ones that differ in the last digit are the same `number`. */
+function numberCanon(value: FieldValue): FieldValue {
+  const text = trimmedText(value);
+  return text === null ? null : (decimalOf(text) ?? text);
+}
+
+/** An empty checkbox is an unticked one: Salesforce cannot store an empty one, HubSpot begins with it. */
+function booleanCanon(value: FieldValue): FieldValue {
+  const text = trimmedText(value)?.toLowerCase() ?? 'false';
+  return text === 'true' || text === 'false' ? text === 'true' : text;
+}
+
+/** Several choices (`a;b`, as both CRMs write them) are a set: their order makes no difference. */
+function picklistCanon(value: FieldValue): string | null {
+  const text = textCanon(value);
+  if (text === null || !text.includes(';')) return text;
+  return [...new Set(choicesOf(text))].sort().join(';') || null;
+}
+
 export const canons = {
-  text: (value) => (typeof value === 'string' ? value.trim().normalize('NFC') || null : value),
-  email: (value) => (typeof value === 'string' ? value.trim().toLowerCase() || null : value),
-  number: (value) => {
-    if (typeof value !== 'string') return value;
-    const text = value.trim();
-    if (text === '') return null;
-    const number = Number(text);
-    return Number.isFinite(number) ? number : text;
-  },
-  boolean: (value) => {
-    const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
-    if (text === 'true') return true;
-    if (text === 'false') return false;
-    return text === '' ? null : text;
-  },
-  date: (value) => (typeof value === 'string' ? isoDate(value) : value),
-  picklist: (value) => (typeof value === 'string' ? value.trim() || null : value),
+  text: textCanon,
+  textIgnoringCase: foldedCase,
+  /** Lower case alone, for folding makes two mailboxes of one: the sharp s is not ss there. */
+  email: (value) => textCanon(value)?.toLowerCase().normalize('NFC') ?? null,
+  number: numberCanon,
+  boolean: booleanCanon,
+  date: dateCanon,
+  picklist: picklistCanon,
+  picklistIgnoringCase: (value) => picklistCanon(foldedCase(value)),
 } satisfies Record<string, Canon>;
 
-export function phoneCanon(defaultCountry: string | undefined): Canon {
-  return (value) => (typeof value === 'string' ? (e164(value, defaultCountry) ?? (value.trim() || null)) : value);
+/** Digits, however they are grouped and whether or not the country is written out; what is no number compares as text. */
+export function phoneCanon(defaultCountry: string): Canon {
+  return (value) => {
+    const text = textCanon(value);
+    return text === null ? null : (comparablePhone(text, defaultCountry) ?? text);
+  };
 }
 
-/** A calendar day in ISO form, from ISO text, an instant at midnight UTC, or epoch ms; anything else stays as it is. */
-export function isoDate(text: string): string | null {
-  const trimmed = text.trim();
-  if (trimmed === '') return null;
-  if (/^\d{4}-\d{2}-\d{2}(T00:00:00(\.000)?(Z|\+0000))?$/.test(trimmed)) return trimmed.slice(0, 10);
-  if (/^-?\d{9,14}$/.test(trimmed) && Number(trimmed) % 86_400_000 === 0)
-    return new Date(Number(trimmed)).toISOString().slice(0, 10);
-  return trimmed;
-}
-
-/** E.164, or null where the text is no telephone number of the country or with a country code. */
-export function e164(text: string, defaultCountry: string | undefined): string | null {
-  const key = `${defaultCountry ?? ''} ${text}`;
-  const known = phones.get(key);
-  if (known !== undefined) return known;
-  if (phones.size >= PHONES_REMEMBERED) phones.clear();
-  const parsed =
-    defaultCountry !== undefined && isSupportedCountry(defaultCountry)
-      ? parsePhoneNumberFromString(text, defaultCountry)
-      : parsePhoneNumberFromString(text);
-  const found = parsed?.isPossible() ? parsed.number : null;
-  phones.set(key, found);
-  return found;
+/** The choices of a picklist that takes several. A leading `;` would make HubSpot append instead of replace. */
+export function choicesOf(text: string): string[] {
+  return text
+    .split(';')
+    .map((choice) => choice.trim())
+    .filter((choice) => choice !== '');
 }

@@ -1,7 +1,7 @@
 import type { FieldValue, FieldValues } from './field-value.ts';
 import type { LedgerLine } from './ledger.ts';
 import { rememberSeen, sameValue, seenOf, withReceipt } from './link.ts';
-import type { Link, Receipt, Refusal, Seen, SyncRecord } from './record.ts';
+import { type Link, type Receipt, type Refusal, type Seen, type SyncRecord, valuesOf } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
 /** What the record asks of one system right now. Derived from state, so a lost or doubled message changes nothing. */
@@ -134,10 +134,11 @@ export function confirmWritten(
   const created = link.state === 'creating';
   const seen: Record<string, Seen> = created ? seenAfterCreate(record, system, receipt, rules) : { ...link.seen };
   const renderings = { ...link.renderings };
+  const predicted = predictedValues(record, system, receipt, rules);
   for (const [field, written] of Object.entries(receipt.fields)) {
     const known = created ? { value: null } : seenOf(record, link, field);
     if ('value' in known && !sameValue(rules, field, known.value, written.before)) continue;
-    const shown = answer.shown?.[field];
+    const shown = answer.shown?.[field] ?? predicted[field];
     const asRendered = shown !== undefined && !sameValue(rules, field, shown, written.value);
     if (asRendered) renderings[field] = { sent: written.value, shown };
     else delete renderings[field];
@@ -158,6 +159,12 @@ export function confirmWritten(
   if (Object.keys(renderings).length > 0) return withLink(record, system, { ...confirmed, renderings });
   const { renderings: _, ...plain } = confirmed;
   return withLink(record, system, plain);
+}
+
+/** O8: the form in which a one-way field without a way back will be shown, where the answer does not say. */
+function predictedValues(record: SyncRecord, system: string, receipt: Receipt, rules: SyncRules): FieldValues {
+  const written = Object.entries(receipt.fields).map(([field, { value }]) => [field, value] as const);
+  return rules.systems[system]?.shownAs?.({ ...valuesOf(record), ...Object.fromEntries(written) }) ?? {};
 }
 
 /** The base of an object that we made is what we wrote into it; what we left out is empty there. */

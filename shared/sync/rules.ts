@@ -1,4 +1,4 @@
-import type { FieldValue } from './field-value.ts';
+import type { FieldValue, FieldValues } from './field-value.ts';
 
 /** Which way a field travels between a system and the record: `in` only read from it, `out` only written to it. */
 export type Direction = 'both' | 'in' | 'out';
@@ -27,6 +27,11 @@ export interface SystemRules {
   readonly fields: Readonly<Record<string, Direction>>;
   /** Whether records that have no object here get one. */
   readonly receivesCreates: boolean;
+  /**
+   * How this system will show values written to it, for fields only written to it in a form that has no way back
+   * (two choices with one name, a joined name). Canonical in and out; fields that come back as they are may be left out.
+   */
+  readonly shownAs?: (values: FieldValues) => FieldValues;
 }
 
 /** Everything the pure core needs to know of a sync. */
