@@ -10,6 +10,8 @@ import { type Matched, matchGroups, type ObjectKey } from '../../shared/sync/mat
 import { sideOf } from './poll-changes.ts';
 
 const INDEX_PAGE = 1_000;
+/** Of twins, the one in the system named first makes the record; the others find it made, instead of racing for it. */
+const TWIN_DELAY_MS = 2_000;
 /** Hints sent in one go: bounds the memory of a large first sync. */
 const HINTS_PER_SEND = 2_000;
 
@@ -150,9 +152,12 @@ async function review(
 }
 
 async function hint(sync: CompiledSync, found: readonly Matched[], ports: FirstSyncPorts): Promise<void> {
-  const bySystem = new Map<string, ChangeHint[]>();
+  const lanes = new Map<string, { readonly system: string; readonly delayMs: number; readonly hints: ChangeHint[] }>();
+  const rankOf = (system: string) => sync.rules.systems[system]?.rank ?? 0;
   for (const { object, twins } of found) {
-    const hints = bySystem.get(object.system) ?? [];
+    const delayMs = twins.some((twin) => rankOf(twin.system) < rankOf(object.system)) ? TWIN_DELAY_MS : 0;
+    const lane = lanes.get(`${object.system} ${delayMs}`) ?? { system: object.system, delayMs, hints: [] };
+    const { hints } = lane;
     hints.push({
       object: sideOf(sync, object.system).object,
       objectId: object.objectId,
@@ -164,13 +169,15 @@ async function hint(sync: CompiledSync, found: readonly Matched[], ports: FirstS
       matched: twins.map(({ system, objectId }) => ({ system, objectId })),
       correlationId: `first-sync-${randomUUID()}`,
     });
-    bySystem.set(object.system, hints);
+    lanes.set(`${object.system} ${delayMs}`, lane);
   }
   await Promise.all(
-    [...bySystem].map(([system, hints]) => {
+    [...lanes.values()].map(({ system, delayMs, hints }) => {
       const sender = ports.changes.get(system);
       if (sender === undefined) throw new Error(`no changes queue for system ${system}: deploy the stack that knows it`);
-      return sender.send(hintMessages({ tenant: ports.tenant, system, sync: sync.name }, hints).map((body) => ({ body })));
+      return sender.send(
+        hintMessages({ tenant: ports.tenant, system, sync: sync.name }, hints).map((body) => ({ body, delayMs })),
+      );
     }),
   );
 }
