@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { concordClient } from './concord-client.ts';
 import { startControlApi } from './control-api.ts';
-import { asHubSpotContact, asSalesforceContact, readPeople } from './demo/people.ts';
 import { type Environment, startEnvironment } from './environment.ts';
+import { samplePeople } from './page/sample-people.ts';
 import { pageFiles } from './page-files.ts';
 
 const USAGE = `Runs Concord on this machine: the synthesised template on an embedded AWS, beside two simulated CRMs.
@@ -17,31 +17,30 @@ const USAGE = `Runs Concord on this machine: the synthesised template on an embe
                                      (docs/deploy.md shows their keys); the simulators are not started
 `;
 
-/** So many people are there to play with: few enough to look at. */
-const PEOPLE = 12;
-
-const { values: flags } = parseArgs({
-  options: {
-    port: { type: 'string', default: '4000' },
-    'data-dir': { type: 'string', default: '.concord' },
-    fresh: { type: 'boolean', default: false },
-    connections: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
+const portSchema = z.coerce.number().int().min(1).max(65_531);
 
 async function main(): Promise<void> {
+  const { values: flags } = parseArgs({
+    options: {
+      port: { type: 'string', default: '4000' },
+      'data-dir': { type: 'string', default: '.concord' },
+      fresh: { type: 'boolean', default: false },
+      connections: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
   if (flags.help) return say(USAGE);
-  const port = z.coerce.number().int().min(1).max(65_530).parse(flags.port);
+  const { data: port } = portSchema.safeParse(flags.port);
+  if (port === undefined) throw new Error(`--port takes a number from 1 to 65531, not ${flags.port}`);
   const startedAtMs = Date.now();
   const environment = await startEnvironment({
     dataDir: path.resolve(flags['data-dir']),
     ports: { api: port + 1, gateway: port + 2, salesforce: port + 3, hubspot: port + 4 },
     keepCrms: true,
+    fresh: flags.fresh,
     onProgress: (step) => say(`  ${step} …`),
     ...(flags.connections !== undefined && { connections: connectionsIn(flags.connections) }),
   });
-  if (flags.fresh) await environment.reset();
   const control = await startControlApi(environment, pageFiles(), port);
   stopOnSignal(environment, control);
   await populate(environment);
@@ -61,23 +60,14 @@ Concord runs (${((Date.now() - startedAtMs) / 1000).toFixed(1)} s).
 `);
 }
 
-/** A first start has something to show: a few people in Salesforce, their untidy twins in HubSpot. */
+/** A first start has something to show: the same few people in both CRMs. */
 async function populate(environment: Environment): Promise<void> {
   const { crms } = environment;
   if (crms === undefined) return;
   const empty = (await crms.salesforce.objects('Contact')).length === 0 && (await crms.hubspot.objects('contacts')).length === 0;
   if (empty) {
-    const people = readPeople();
-    const numbers = new Map(people.filter((person) => !person.original).map((person) => [person.pair, person.personNumber]));
-    const pairs = people
-      .filter((person) => person.original && person.surname !== '' && numbers.get(person.pair) === person.personNumber)
-      .slice(0, PEOPLE);
-    const chosen = new Set(pairs.map((person) => person.pair));
-    await crms.salesforce.load('Contact', pairs.map(asSalesforceContact));
-    await crms.hubspot.load(
-      'contacts',
-      people.filter((person) => !person.original && chosen.has(person.pair)).map(asHubSpotContact),
-    );
+    await crms.salesforce.load('Contact', samplePeople('salesforce'));
+    await crms.hubspot.load('contacts', samplePeople('hubspot'));
   }
   say('  first sync …');
   await concordClient(environment).untilLive();
