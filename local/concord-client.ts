@@ -3,28 +3,32 @@ import * as z from 'zod';
 import type { Environment } from './environment.ts';
 
 const fieldValue = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const recordSchema = z.object({
-  record: z.object({
+const recordSchema = z.looseObject({
+  record: z.looseObject({
     recordId: z.string(),
     version: z.number(),
-    fields: z.record(z.string(), z.object({ value: fieldValue, by: z.string(), atMs: z.number() })),
+    fields: z.record(z.string(), z.looseObject({ value: fieldValue, by: z.string(), atMs: z.number() })),
     links: z.record(
       z.string(),
-      z.object({ objectId: z.string().optional(), state: z.string(), refusal: z.object({ code: z.string() }).optional() }),
+      z.looseObject({
+        objectId: z.string().optional(),
+        state: z.string(),
+        refusal: z.looseObject({ code: z.string() }).optional(),
+      }),
     ),
   }),
   ledger: z.array(
-    z.object({
+    z.looseObject({
       version: z.number(),
       correlationId: z.string(),
       lines: z.array(
-        z.object({
+        z.looseObject({
           event: z.string(),
           field: z.string().optional(),
           rule: z.string(),
           by: z.string(),
           to: fieldValue.optional(),
-          lost: z.object({ value: fieldValue, by: z.string() }).optional(),
+          lost: z.looseObject({ value: fieldValue, by: z.string() }).optional(),
         }),
       ),
     }),

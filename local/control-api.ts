@@ -1,13 +1,16 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import * as z from 'zod';
 import { nativeValueSchema } from '../shared/sync/change-hint.ts';
 import { concordClient } from './concord-client.ts';
 import type { Environment } from './environment.ts';
 import type { PageFiles } from './page-files.ts';
+import { portError } from './runtime/http-api.ts';
 import type { RemoteSimulator } from './simulators/remote.ts';
 import { trailOf } from './trail.ts';
 
 const BODY_BYTES_MAX = 1_000_000;
+const HEARTBEAT_MS = 15_000;
 
 const systemSchema = z.enum(['salesforce', 'hubspot']);
 const valuesSchema = z.record(z.string(), nativeValueSchema);
@@ -15,9 +18,11 @@ const actSchemas = {
   edit: z.strictObject({ system: systemSchema, objectId: z.string(), values: valuesSchema, person: z.string().optional() }),
   create: z.strictObject({ system: systemSchema, values: valuesSchema, person: z.string().optional() }),
   remove: z.strictObject({ system: systemSchema, objectId: z.string(), person: z.string().optional() }),
-  nothing: z.strictObject({}),
+  kill: z.strictObject({ function: z.string().min(1) }), // part of its logical id
   settings: z.looseObject({ system: systemSchema }),
 } as const;
+
+const afterSchema = z.coerce.number().int().min(0);
 
 /** The object type that stands for a contact in each CRM. */
 const CONTACTS = { salesforce: 'Contact', hubspot: 'contacts' } as const;
@@ -33,22 +38,34 @@ class RequestError extends Error {
   }
 }
 
-/** Drives the local environment: for the page, for tests, and for whoever wants to play. Loopback only; see local/README.md. */
+/**
+ * Drives the local environment: for the page, for tests, and for whoever wants to play. Loopback only; see local/README.md.
+ *
+ * @param afterReset - brings back what a first start would have.
+ */
 export async function startControlApi(
   environment: Environment,
   files: PageFiles,
   port: number,
+  afterReset: () => Promise<void> = async () => undefined,
 ): Promise<{ url: string; close(): Promise<void> }> {
   const concord = concordClient(environment);
   const trail = trailOf(environment);
-  let paused = false;
 
   const crm = (system: z.infer<typeof systemSchema>): RemoteSimulator => {
     if (environment.crms === undefined) throw new RequestError(409, 'the CRMs run elsewhere: edit them there');
     return environment.crms[system];
   };
+  /** A CRM refuses what a person may not do; its reason is the caller's business. */
+  const asked = async <T>(act: Promise<T>): Promise<T> => {
+    try {
+      return await act;
+    } catch (error) {
+      throw new RequestError(422, error instanceof Error ? error.message : String(error));
+    }
+  };
   const status = async () => ({
-    paused,
+    paused: environment.stack.isPaused(),
     quiet: environment.stack.isQuiet(),
     api: environment.stack.apiUrl,
     crms: environment.crms && { salesforce: environment.crms.salesforce.url, hubspot: environment.crms.hubspot.url },
@@ -61,24 +78,25 @@ export async function startControlApi(
     'POST /control/reset': async () => {
       await environment.reset();
       trail.follow();
-      paused = false;
       return status();
     },
     'POST /control/restart': async () => {
       await environment.restartStack();
       trail.follow();
-      paused = false;
       return status();
     },
     'POST /control/pause': async () => {
       environment.stack.pause();
-      paused = true;
-      return { paused };
+      return { paused: true };
     },
     'POST /control/resume': async () => {
       environment.stack.resume();
-      paused = false;
-      return { paused };
+      return { paused: false };
+    },
+    'POST /control/kill': async (body) => ({ killed: environment.stack.kill(actSchemas.kill.parse(body).function) }),
+    'GET /control/logs': async (_, query) => {
+      const wanted = query.get('function') ?? '';
+      return { lines: trail.logLines.filter(({ functionName }) => functionName.includes(wanted)) };
     },
     'POST /control/poll': async () => {
       await environment.stack.runSchedules('Poll');
@@ -106,7 +124,7 @@ export async function startControlApi(
       return found;
     },
     'GET /control/writes': async (_, query) => ({
-      writes: await crm(systemSchema.parse(query.get('system'))).writes(Number(query.get('after') ?? 0)),
+      writes: await crm(systemSchema.parse(query.get('system'))).writes(afterSchema.parse(query.get('after') ?? 0)),
     }),
     'GET /control/calls': async () => ({ salesforce: await crm('salesforce').calls(), hubspot: await crm('hubspot').calls() }),
     'POST /control/calls/reset': async () => {
@@ -115,22 +133,22 @@ export async function startControlApi(
     },
     'POST /control/edit': async (body) => {
       const { system, objectId, values, person } = actSchemas.edit.parse(body);
-      await crm(system).edit(CONTACTS[system], objectId, values, person);
+      await asked(crm(system).edit(CONTACTS[system], objectId, values, person));
       return {};
     },
     'POST /control/create': async (body) => {
       const { system, values, person } = actSchemas.create.parse(body);
-      return { objectId: await crm(system).create(CONTACTS[system], values, person) };
+      return { objectId: await asked(crm(system).create(CONTACTS[system], values, person)) };
     },
     'POST /control/remove': async (body) => {
       const { system, objectId, person } = actSchemas.remove.parse(body);
-      await crm(system).remove(CONTACTS[system], objectId, person);
+      await asked(crm(system).remove(CONTACTS[system], objectId, person));
       return {};
     },
     'GET /control/settings': async (_, query) => crm(systemSchema.parse(query.get('system'))).settings(),
     'PATCH /control/settings': async (body) => {
       const { system, ...patch } = actSchemas.settings.parse(body);
-      return crm(system).changeSettings(patch);
+      return asked(crm(system).changeSettings(patch));
     },
   };
 
@@ -166,9 +184,15 @@ export async function startControlApi(
   function stream(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     const send = (event: unknown) => response.write(`data: ${JSON.stringify(event)}\n\n`);
+    response.flushHeaders();
     for (const event of trail.history) send(event);
     const unsubscribe = trail.subscribe(send);
-    request.once('close', unsubscribe);
+    // Keeps proxies and browsers from taking a quiet stream for a dead one.
+    const heartbeat = setInterval(() => response.write(': still here\n\n'), HEARTBEAT_MS);
+    request.once('close', () => {
+      clearInterval(heartbeat);
+      unsubscribe();
+    });
   }
 
   await listening(server, port);
@@ -185,17 +209,22 @@ export async function startControlApi(
   };
 }
 
+async /** What a CRM refuses is its answer, not a failure of ours. */
+async function orRefuse<Result>(act: Promise<Result>): Promise<Result> {
+  try {
+    return await act;
+  } catch (error) {
+    throw new RequestError(409, error instanceof Error ? error.message : 'the CRM refuses it');
+  }
+}
+
 function listening(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(`port ${port} is in use: end what listens there, or choose another with --port`)
-          : error,
-      ),
-    );
-    server.listen(port, '127.0.0.1', resolve);
-  });
+  server.listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw portError(error, port);
+  }
 }
 
 async function jsonBody(request: IncomingMessage): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import type * as z from 'zod';
@@ -7,7 +7,9 @@ import config from '../concord.config.ts';
 import type { Synthesis } from '../infra/synthesize.ts';
 import { synthesize } from '../infra/synthesize.ts';
 import { compileSync } from '../shared/config/compile-sync.ts';
+import { lockDataDir } from './aws/data-dir-lock.ts';
 import { LOCAL_EVENT_SOURCE, type LocalSecrets, localConnections, localSecrets } from './local-crms.ts';
+import type { Isolation } from './runtime/function-instance.ts';
 import { type LocalStack, startStack } from './runtime/stack.ts';
 import type { Edit, WorkPlan } from './simulators/busy-people.ts';
 import {
@@ -37,7 +39,9 @@ export interface EnvironmentOptions {
   readonly connections?: Readonly<Record<string, unknown>>;
   /** Keep the simulated CRMs' data between starts. */
   readonly keepCrms?: boolean;
-  readonly isolation?: 'worker' | 'process';
+  /** Forget what former runs on this directory left. */
+  readonly fresh?: boolean;
+  readonly isolation?: Isolation;
   readonly context?: Readonly<Record<string, unknown>>;
   readonly onProgress?: (step: string) => void;
 }
@@ -63,32 +67,43 @@ export interface Environment {
   stop(): Promise<void>;
 }
 
+/** @throws Error saying what to do when the directory or a port is in use. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  // Closed in the opposite order, also when the start fails half-way.
+  await using starting = new AsyncDisposableStack();
   const progress = options.onProgress ?? (() => undefined);
-  mkdirSync(options.dataDir, { recursive: true });
+  const { dataDir } = options;
+  const awsDir = path.join(dataDir, 'aws');
+  // Before anything is written: another run's bundles must not be overwritten under it.
+  starting.defer(lockDataDir(dataDir));
+  if (options.fresh) for (const state of [awsDir, crmsDir(dataDir)]) rmSync(state, { recursive: true, force: true });
   const ports = await completePorts(options.ports ?? {});
-  const secrets = localSecrets(options.dataDir);
-
-  progress('synthesising the template');
-  const synthesis = synthesize({
-    outdir: path.join(options.dataDir, 'assembly'),
-    syncs: config.syncs.map((sync) => compileSync(config, sync.name)),
-    context: { dataProtection: 'destroy', salesforceEventSource: LOCAL_EVENT_SOURCE, ...options.context },
-  });
-
+  const secrets = localSecrets(dataDir);
   const api = `http://127.0.0.1:${ports.api}`;
+
   let simulators: Simulators | undefined;
   if (options.connections === undefined) {
     progress('starting the simulated CRMs');
-    simulators = await startSimulators({
+    simulators = forkSimulators({
       ports,
       api,
       gateway: `http://127.0.0.1:${ports.gateway}`,
       secrets,
-      dataDir: options.dataDir,
+      dataDir,
       keep: options.keepCrms ?? false,
     });
+    const { stop } = simulators;
+    starting.defer(stop);
   }
+  // Synthesising keeps this process busy; the simulators boot meanwhile.
+  progress('synthesising the template');
+  const synthesis = synthesize({
+    outdir: path.join(dataDir, 'assembly'),
+    syncs: config.syncs.map((sync) => compileSync(config, sync.name)),
+    context: { dataProtection: 'destroy', salesforceEventSource: LOCAL_EVENT_SOURCE, ...options.context },
+  });
+  const crms = await simulators?.ready();
+
   const connections =
     options.connections ??
     localConnections(secrets, {
@@ -96,7 +111,6 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       hubspot: `http://127.0.0.1:${ports.hubspot}`,
       api,
     });
-  const awsDir = path.join(options.dataDir, 'aws');
   const start = () =>
     startStack({
       assemblyDir: synthesis.assemblyDir,
@@ -110,82 +124,93 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     });
   progress('starting the stack on the embedded AWS');
   let stack = await start();
+  starting.defer(() => stack.stop());
+  const running = starting.move();
 
+  /** Restarts and resets come one after the other, whoever asks. */
+  let last: Promise<void> = Promise.resolve();
+  const inTurn = (act: () => Promise<void>): Promise<void> => {
+    last = last.catch(() => undefined).then(act);
+    return last;
+  };
   return {
     get stack() {
       return stack;
     },
     synthesis,
-    crms: simulators && { ...simulators.crms, pid: simulators.process.pid ?? 0, work: simulators.work },
-    async reset() {
-      await stack.stop();
-      rmSync(awsDir, { recursive: true, force: true });
-      await simulators?.crms.salesforce.reset();
-      await simulators?.crms.hubspot.reset();
-      stack = await start();
-    },
-    async restartStack() {
-      await stack.stop();
-      stack = await start();
-    },
-    async stop() {
-      await stack.stop();
-      await simulators?.stop();
-    },
+    crms: crms && { ...crms, pid: simulators?.process.pid ?? 0, work: crms.work },
+    reset: () =>
+      inTurn(async () => {
+        await stack.stop();
+        rmSync(awsDir, { recursive: true, force: true });
+        await Promise.all([crms?.salesforce.reset(), crms?.hubspot.reset()]);
+        stack = await start();
+      }),
+    restartStack: () =>
+      inTurn(async () => {
+        await stack.stop();
+        stack = await start();
+      }),
+    stop: () => inTurn(() => running.disposeAsync()),
   };
+}
+
+interface Crms {
+  readonly salesforce: RemoteSimulator;
+  readonly hubspot: RemoteSimulator;
+  work(plan: WorkPlan): Promise<Edit[]>;
 }
 
 interface Simulators {
   readonly process: ChildProcess;
-  readonly crms: { readonly salesforce: RemoteSimulator; readonly hubspot: RemoteSimulator };
-  work(plan: WorkPlan): Promise<Edit[]>;
+  /** Settles once both listen. */
+  ready(): Promise<Crms>;
   stop(): Promise<void>;
 }
 
+const crmsDir = (dataDir: string): string => path.join(dataDir, 'crms');
+
 /** The CRMs run in a process of their own, as the outside world does: their work is not charged to Concord's. */
-async function startSimulators(given: {
+function forkSimulators(given: {
   ports: Ports;
   api: string;
   gateway: string;
   secrets: LocalSecrets;
   dataDir: string;
   keep: boolean;
-}): Promise<Simulators> {
+}): Simulators {
   const options: CrmsOptions = {
     salesforcePort: given.ports.salesforce,
     hubspotPort: given.ports.hubspot,
     eventsEndpoint: given.gateway,
     webhookUrl: `${given.api}/webhooks/hubspot`,
     secrets: given.secrets,
-    ...(given.keep && { stateDir: path.join(given.dataDir, 'crms') }),
+    ...(given.keep && { stateDir: crmsDir(given.dataDir) }),
   };
   const child = fork(path.join(import.meta.dirname, 'simulators', 'crms-process.ts'), [JSON.stringify(options)], {
     execArgv: ['--enable-source-maps'],
   });
-  const ready = await new Promise<CrmsReady>((resolve, reject) => {
+  const ready = new Promise<CrmsReady>((resolve, reject) => {
     child.once('message', (message) => {
       const told = crmsReadySchema.safeParse(message);
       if (told.success) resolve(told.data);
       else reject(new Error(`the simulated CRMs did not start: ${JSON.stringify(message)}`));
     });
     child.once('exit', (code) =>
-      reject(new Error(`the simulated CRMs ended at once (exit code ${code}); is one of the ports in use?`)),
+      reject(
+        new Error(
+          `the simulated CRMs ended at once (exit code ${code}): is port ${given.ports.salesforce} or ${given.ports.hubspot} in use?`,
+        ),
+      ),
     );
   });
+  ready.catch(() => undefined); // it is asked for later
   return {
     process: child,
-    crms: { salesforce: remoteSimulator(ready.salesforce), hubspot: remoteSimulator(ready.hubspot) },
-    work: (plan) =>
-      new Promise((resolve) => {
-        const listen = (message: unknown) => {
-          const told = workDoneSchema.safeParse(message);
-          if (!told.success) return;
-          child.off('message', listen);
-          resolve(told.data.edits);
-        };
-        child.on('message', listen);
-        child.send({ work: plan } satisfies z.infer<typeof workRequestSchema>);
-      }),
+    async ready() {
+      const { salesforce, hubspot } = await ready;
+      return { salesforce: remoteSimulator(salesforce), hubspot: remoteSimulator(hubspot), work: (plan) => workOf(child, plan) };
+    },
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve();
@@ -193,6 +218,19 @@ async function startSimulators(given: {
         child.send('stop');
       }),
   };
+}
+
+function workOf(child: ChildProcess, plan: WorkPlan): Promise<Edit[]> {
+  return new Promise((resolve) => {
+    const listen = (message: unknown) => {
+      const told = workDoneSchema.safeParse(message);
+      if (!told.success) return;
+      child.off('message', listen);
+      resolve(told.data.edits);
+    };
+    child.on('message', listen);
+    child.send({ work: plan } satisfies z.infer<typeof workRequestSchema>);
+  });
 }
 
 async function completePorts(given: Partial<Ports>): Promise<Ports> {

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     onProgress: (step) => say(`  ${step} …`),
     ...(flags.connections !== undefined && { connections: connectionsIn(flags.connections) }),
   });
-  const control = await startControlApi(environment, pageFiles(), port);
+  const control = await startControlApi(environment, pageFiles(), port, () => populate(environment));
   stopOnSignal(environment, control);
   await populate(environment);
   const { skipped } = environment.stack.report();

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Environment } from './environment.ts';
+import type { LogLine } from './runtime/stack.ts';
 import type { WriteLogEntry } from './simulators/simulator.ts';
 
 const changeSchema = z.looseObject({ correlationId: z.string(), objectId: z.string() });
@@ -21,19 +22,27 @@ export type TrailEvent =
     }
   | { readonly type: 'polled'; readonly atMs: number; readonly system: string; readonly rows: number; readonly hints: number };
 
-/** Events kept for those who come later. */
+/** Events and log lines kept for those who come later. */
 const HISTORY_MAX = 300;
+const LOG_LINES_MAX = 500;
+/** Most lines tell of other things: those are not parsed. */
+const OF_INTEREST = /"message":"(received|processed|delivered|polled)"/;
 
 export interface Trail {
   readonly history: readonly TrailEvent[];
+  /** What the functions wrote last, oldest first. */
+  readonly logLines: readonly LogLine[];
   subscribe(listener: (event: TrailEvent) => void): () => void;
   /** Listens to the stack anew: after a restart it is another one. */
   follow(): void;
+  /** Everything was reset: nothing of it happened. */
+  forget(): void;
   close(): void;
 }
 
 export function trailOf(environment: Environment): Trail {
   const history: TrailEvent[] = [];
+  const logLines: LogLine[] = [];
   const listeners = new Set<(event: TrailEvent) => void>();
   const aborting = new AbortController();
   let unfollow: () => void = () => undefined;
@@ -49,15 +58,21 @@ export function trailOf(environment: Environment): Trail {
   }
   const trail: Trail = {
     history,
+    logLines,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     follow() {
       unfollow();
-      unfollow = environment.stack.onLog(({ line }) => {
-        for (const event of eventsOf(line)) tell(event);
+      unfollow = environment.stack.onLog((line) => {
+        logLines.push(line);
+        if (logLines.length > LOG_LINES_MAX) logLines.shift();
+        for (const event of eventsOf(line.line)) tell(event);
       });
+    },
+    forget() {
+      history.length = 0;
     },
     close() {
       aborting.abort();
@@ -69,7 +84,7 @@ export function trailOf(environment: Environment): Trail {
 }
 
 function eventsOf(line: string): TrailEvent[] {
-  if (!line.startsWith('{')) return [];
+  if (!OF_INTEREST.test(line)) return [];
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);

@@ -132,7 +132,7 @@ function withWrite(travels: Travels, write: WriteMessage): Travels {
   if (write.by.kind === 'api') return withCommit(travels, write);
   const fields = Object.keys(write.fields).flatMap((native) => columnOf(write.system, native)?.field ?? []);
   if (write.kind === 'update' && fields.length === 0) return travels; // nothing that Concord carries
-  const key = `${write.system}:${write.seq}`;
+  const key = `${write.system}:${write.seq}:${write.atMs}`; // after a reset the numbers begin anew
   if (travels.journeys.some((journey) => journey.key === key)) return travels;
   return added(travels, {
     key,
