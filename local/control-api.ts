@@ -77,7 +77,9 @@ export async function startControlApi(
     'GET /control/stats': async () => environment.stack.stats(),
     'POST /control/reset': async () => {
       await environment.reset();
+      trail.forget();
       trail.follow();
+      await afterReset();
       return status();
     },
     'POST /control/restart': async () => {
@@ -209,16 +211,7 @@ export async function startControlApi(
   };
 }
 
-async /** What a CRM refuses is its answer, not a failure of ours. */
-async function orRefuse<Result>(act: Promise<Result>): Promise<Result> {
-  try {
-    return await act;
-  } catch (error) {
-    throw new RequestError(409, error instanceof Error ? error.message : 'the CRM refuses it');
-  }
-}
-
-function listening(server: Server, port: number): Promise<void> {
+async function listening(server: Server, port: number): Promise<void> {
   server.listen(port, '127.0.0.1');
   try {
     await once(server, 'listening');
