@@ -18,6 +18,7 @@ import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
 const ROUNDS_MAX = 4;
 /** A deliverer that is creating this very object needs a moment to tie it to its record. */
 const AWAIT_CREATOR_MS = 2_000;
+const MOMENTS_MAX = 3;
 const LOST_RACES_DELAY_MS = 1_000;
 /** Transactions at once: enough to hide their latency, few enough to be kind to the table. */
 const TRANSACTIONS_AT_ONCE = 8;
@@ -324,7 +325,7 @@ class ProcessRun {
     if (link?.objectId === observation.objectId) return 'again'; // tied to it just now
     if (link?.objectId !== undefined) return undefined; // a copy of an object that we know
     if (isClaimed(record, system, this.ports.now())) {
-      this.putBack(group, AWAIT_CREATOR_MS, 'its creator is about to tie it to its record');
+      this.awaitCreator(group, link?.claim?.untilMs ?? 0);
       return 'done';
     }
     const receipt = link?.receipts.at(-1);
@@ -335,6 +336,13 @@ class ProcessRun {
     return this.tie(group, record, tied, observation);
   }
 
+  /** Its creator ties it in a moment; one that died does not, and then its claim has to run out. */
+  private awaitCreator(group: HintGroup, claimUntilMs: number): void {
+    const rereads = Math.max(...group.hints.map((hint) => hint.rereads ?? 0));
+    const delayMs = rereads < MOMENTS_MAX ? AWAIT_CREATOR_MS : Math.max(AWAIT_CREATOR_MS, claimUntilMs - this.ports.now());
+    this.putBack(group, delayMs, 'an object is just being created for its record');
+  }
+
   /** L1: exactly one candidate, not yet linked here, is the same one. */
   private async join(group: HintGroup, observation: PresentObservation, owner: string): Promise<'done' | 'again'> {
     const record = (await this.ports.records.getMany([owner], { consistent: true })).get(owner);
@@ -342,7 +350,7 @@ class ProcessRun {
       return this.review(group, observation, [owner], 'its match key belongs to a case that waits for a person');
     const link = record.links[this.ports.system];
     if (link !== undefined && isClaimed(record, this.ports.system, this.ports.now())) {
-      this.putBack(group, AWAIT_CREATOR_MS, 'an object is just being created for its record');
+      this.awaitCreator(group, link.claim?.untilMs ?? 0);
       return 'done';
     }
     if (link?.objectId !== undefined)

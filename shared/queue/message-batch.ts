@@ -1,7 +1,7 @@
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 
-/** A message in hand, however it came. */
+/** A message in hand, however it came. A standard queue may hand over a second copy: each has a receipt of its own. */
 export interface QueueMessage {
   readonly id: string;
   readonly body: string;
@@ -58,9 +58,9 @@ export async function gatherMessages(
 }
 
 async function drain(sqs: SQSClient, queueUrl: string, drainMax: number): Promise<DrainedMessage[]> {
-  const drained = new Map<string, DrainedMessage>();
-  while (drained.size < drainMax) {
-    const receives = Math.min(RECEIVES_AT_ONCE, Math.ceil((drainMax - drained.size) / 10));
+  const drained: DrainedMessage[] = [];
+  while (drained.length < drainMax) {
+    const receives = Math.min(RECEIVES_AT_ONCE, Math.ceil((drainMax - drained.length) / 10));
     const answers = await Promise.all(
       Array.from({ length: receives }, () =>
         sqs.send(new ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0 })),
@@ -68,12 +68,12 @@ async function drain(sqs: SQSClient, queueUrl: string, drainMax: number): Promis
     );
     for (const { Messages: messages = [] } of answers) {
       for (const { MessageId: id, ReceiptHandle: receiptHandle, Body: body } of messages) {
-        if (id !== undefined && receiptHandle !== undefined && body !== undefined) drained.set(id, { id, receiptHandle, body });
+        if (id !== undefined && receiptHandle !== undefined && body !== undefined) drained.push({ id, receiptHandle, body });
       }
     }
     if (answers.some(({ Messages: messages = [] }) => messages.length < 10)) break; // the backlog is in hand
   }
-  return [...drained.values()];
+  return drained;
 }
 
 async function deleteMessages(sqs: SQSClient, queueUrl: string, messages: readonly DrainedMessage[]): Promise<void> {

@@ -15,9 +15,12 @@ export function countFor(system: string, name: string, unit: (typeof MetricUnit)
   single.addMetric(name, unit, value);
 }
 
-/** What a caught value is, without what it may quote of a record. */
-export function errorFacts(error: unknown): { error: string; code?: string; message?: string } {
+/** Enough for a sentence or three: a mapping's faults are told all at once. */
+const DETAIL_MAX = 1_000;
+
+/** What a caught value is. `message` is Powertools' own key, so the error's goes by `detail`. */
+export function errorFacts(error: unknown): { error: string; code?: string; detail?: string } {
   if (!(error instanceof Error)) return { error: typeof error };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return { error: error.name, message: error.message.slice(0, 300), ...(code !== undefined && { code }) };
+  return { error: error.name, detail: error.message.slice(0, DETAIL_MAX), ...(code !== undefined && { code }) };
 }

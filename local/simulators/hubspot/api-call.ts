@@ -13,6 +13,8 @@ export interface ApiCall {
   readonly author: Author;
   /** Came by a dated path (`/crm/objects/2026-09/...`). */
   readonly dated: boolean;
+  /** What the caller says the call is for (`x-concord-correlation-id`); kept in the write log only. */
+  readonly trace: string | undefined;
 }
 
 export interface ApiAnswer {

@@ -100,7 +100,14 @@ export class HttpFront {
     const answer =
       body === undefined
         ? refusalAnswer(invalidRequest(`send at most ${BODY_BYTES_MAX} bytes`), {})
-        : this.answer(destination, { target, number, query: searchParams, body, authorization: request.headers.authorization });
+        : this.answer(destination, {
+            target,
+            number,
+            query: searchParams,
+            body,
+            authorization: request.headers.authorization,
+            trace: traceOf(request),
+          });
     await pause(settings.latencyMs / 2);
     if (fault === undefined) this.send(response, answer);
     else this.strike(fault, request, response);
@@ -108,7 +115,14 @@ export class HttpFront {
 
   private answer(
     destination: Destination,
-    sent: { target: string; number: number; query: URLSearchParams; body: string; authorization: string | undefined },
+    sent: {
+      target: string;
+      number: number;
+      query: URLSearchParams;
+      body: string;
+      authorization: string | undefined;
+      trace: string | undefined;
+    },
   ): Answer {
     let headers: Record<string, string> = {};
     try {
@@ -121,7 +135,7 @@ export class HttpFront {
       if (destination.kind === 'nowhere') throw new ApiRefusal(404, { message: 'resource not found' });
       if (destination.scope !== undefined) credentials.authorize(token, destination.scope);
       const { number, query, body } = sent;
-      const call = { number, query, body, author: appAuthor(token.appId), dated: destination.dated };
+      const call = { number, query, body, author: appAuthor(token.appId), dated: destination.dated, trace: sent.trace };
       return jsonAnswer(destination.endpoint.run(call), headers);
     } catch (error) {
       if (error instanceof ApiRefusal) return refusalAnswer(error, headers);
@@ -148,6 +162,11 @@ export class HttpFront {
   private count(status: string): void {
     this.byStatus[status] = (this.byStatus[status] ?? 0) + 1;
   }
+}
+
+function traceOf({ headers }: IncomingMessage): string | undefined {
+  const given = headers['x-concord-correlation-id'];
+  return typeof given === 'string' ? given : undefined;
 }
 
 function jsonAnswer({ status, body }: ApiAnswer, headers: Readonly<Record<string, string>>): Answer {

@@ -172,8 +172,8 @@ function write(
   const errors: RowError[] = [];
   const missing: string[] = [];
   const commit = (row: Row, draft: RecordDraft) => {
-    const trace = row.trace === undefined ? {} : { trace: row.trace };
-    const record = world.portal.commit(draft, call.author, { call: call.number, ...trace });
+    const trace = call.trace ?? row.trace;
+    const record = world.portal.commit(draft, call.author, { call: call.number, ...(trace !== undefined && { trace }) });
     const traceId = row.trace === undefined ? {} : { objectWriteTraceId: row.trace };
     results.push({ ...shownWrite(store, record, row.written), ...more(draft), ...traceId });
   };

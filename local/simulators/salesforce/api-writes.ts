@@ -37,6 +37,7 @@ export function apiAuthor(org: Org, call: ApiCall, inCollection: boolean): Autho
     by: { kind: 'api', name: call.userId },
     origin: `com/salesforce/api/rest/${call.version}${client ? `;client=${client}` : ''}`,
     call: call.number,
+    trace: call.header('x-concord-correlation-id'),
     allowDuplicates: headerOption(call.header('sforce-duplicate-rule-header'), 'allowsave') === 'true',
   };
 }

@@ -146,6 +146,7 @@ export function createOrg(options: OrgOptions): Org {
         fields: kind === 'restore' ? {} : changesOf(changed, before, after),
         by: committed.author.by,
         ...(committed.author.call === undefined ? {} : { call: committed.author.call }),
+        ...(committed.author.trace === undefined ? {} : { trace: committed.author.trace }),
       };
       writes.push(entry);
       for (const listener of writeListeners) listener(entry);

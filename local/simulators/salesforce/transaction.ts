@@ -13,6 +13,7 @@ export interface Author {
   /** `changeOrigin` of the change events: `com/salesforce/api/rest/67.0;client=crm-sync`. */
   readonly origin: string;
   readonly call?: number;
+  readonly trace?: string | undefined;
   /** `Sforce-Duplicate-Rule-Header: allowSave=true`. */
   readonly allowDuplicates?: boolean;
 }

@@ -63,7 +63,10 @@ export interface WebhookContext {
  */
 export function readWebhook(body: Uint8Array | string, context: WebhookContext): ReceivedHints {
   const events = deliveredEvents(body);
-  const ours = events.filter((event) => context.portalId === undefined || event?.portalId === context.portalId);
+  // An event we cannot read says nothing of its portal: it is ignored, not refused, or HubSpot would send it for a day.
+  const isForeign = (event: WebhookEvent | undefined) =>
+    context.portalId !== undefined && event !== undefined && event.portalId !== context.portalId;
+  const ours = events.filter((event) => !isForeign(event));
   if (events.length > 0 && ours.length === 0) {
     throw new NotificationRefusedError('foreign-account', 'every event is about another HubSpot portal');
   }
