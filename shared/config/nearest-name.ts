@@ -2,7 +2,7 @@
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const other of known) {
-    const distance = editDistance(name.toLowerCase(), other.toLowerCase());
+    const distance = editDistance(lettersOf(name), lettersOf(other));
     if (best === undefined || distance < best.distance) best = { name: other, distance };
   }
   return best !== undefined && best.distance <= Math.max(2, name.length / 3) ? best.name : undefined;
@@ -12,6 +12,11 @@ export function nearestName(name: string, known: readonly string[]): string | un
 export function didYouMean(name: string, known: readonly string[], otherwise: string): string {
   const nearest = nearestName(name, known);
   return nearest === undefined ? `; ${otherwise}` : `; did you mean ${nearest}?`;
+}
+
+/** Without what people forget: case, underscores, and the ending of a custom field in Salesforce. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/__c$/, '').replaceAll('_', '');
 }
 
 /** Levenshtein distance, row by row. */

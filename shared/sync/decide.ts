@@ -16,6 +16,8 @@ export type Decision =
   | { readonly kind: 'changed'; readonly record: SyncRecord; readonly lines: readonly LedgerLine[]; readonly hasLoser: boolean };
 
 const UNCHANGED: Decision = { kind: 'unchanged' };
+/** Most writes are confirmed well within it; a dozen of them outlast the longest claim. */
+const IN_FLIGHT_WAIT_MS = 10_000;
 
 /**
  * Decides what one observation of a linked object means. Pure: the same record and observation
@@ -121,6 +123,8 @@ function decidePresent(
   seenNow: PresentObservation,
   rules: SyncRules,
 ): Decision {
+  const reverted = revertedInFlight(link, seenNow, rules);
+  if (reverted.length > 0) return { kind: 'doubt', rereadAfterMs: seenNow.readBeganAtMs + IN_FLIGHT_WAIT_MS, fields: reverted };
   const doubtful = doubtfulFields(record, link, system, seenNow, rules);
   if (doubtful.length > 0) {
     const settleMs = system.stampResolutionMs + system.readLagMs;
@@ -147,7 +151,7 @@ function decidePresent(
     });
   }
   // A first look ends here even when every field agrees: from now on the link has a base.
-  if (!draft.touched && link.observedAtMs > 0) return UNCHANGED;
+  if (!draft.touched && link.observedAtMs > 0 && !overtakesOlderReads(link, seenNow, rules)) return UNCHANGED;
 
   const own: Link = {
     ...link,
@@ -164,6 +168,17 @@ function decidePresent(
     lines: draft.lines,
     hasLoser: draft.hasLoser,
   };
+}
+
+/**
+ * O1: somebody saved the value that was seen before our last look. It went away and came back, so whoever read it in
+ * between must not commit: a commit of ours, though it changes no value, sends him to read again.
+ */
+function overtakesOlderReads(link: Link, { fields, witnesses }: PresentObservation, rules: SyncRules): boolean {
+  return Object.entries(witnesses).some(([field, witness]) => {
+    const now = fields[field];
+    return now !== undefined && witness.atMs > link.observedAtMs && sameValue(rules, field, witness.value, now);
+  });
 }
 
 /** D6: an archive not yet carried out is called off; a twin that is archived already is for a person to judge. */
@@ -224,6 +239,29 @@ function doubtfulFields(
     if (equalsBefore || (!witnessed && (older || sameStamp || receipts.length > 0))) doubtful.push(field);
   }
   return doubtful;
+}
+
+/**
+ * O3: fields that a claimed write is about to write, or has just written, and in which somebody saved the very value it
+ * writes over. Only what is there after the confirm tells which of the two came last.
+ */
+function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRules): string[] {
+  const { claim } = link;
+  if (claim === undefined || claim.untilMs <= seenNow.readBeganAtMs) return [];
+  const receipt = link.receipts.find((candidate) => candidate.id === claim.owner);
+  if (receipt === undefined || receipt.answeredAtMs !== undefined) return [];
+  return Object.entries(receipt.fields)
+    .filter(([field, { before, value }]) => {
+      const now = seenNow.fields[field];
+      const witness = seenNow.witnesses[field];
+      if (now === undefined || witness === undefined || witness.atMs <= receipt.claimedAtMs) return false;
+      return (
+        sameValue(rules, field, witness.value, now) &&
+        sameValue(rules, field, before, now) &&
+        !sameValue(rules, field, value, now)
+      );
+    })
+    .map(([field]) => field);
 }
 
 /** O2: the value of one of our own writes, and nobody else is known to have saved it since. */

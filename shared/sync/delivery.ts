@@ -40,11 +40,12 @@ export function wantOf(record: SyncRecord, system: string, rules: SyncRules): Wa
 
 function dirtyFields(record: SyncRecord, link: Link, system: string, rules: SyncRules): Record<string, FieldValue> {
   const directions = rules.systems[system]?.fields ?? {};
+  const isWritable = (field: string) =>
+    directions[field] !== undefined && directions[field] !== 'in' && record.holds[field] === undefined;
   const dirty: Record<string, FieldValue> = {};
-  // What a link has not stored agrees with the record, so only the stored fields can differ.
+  // What a link has not stored agrees with the record.
   for (const [field, seen] of Object.entries(link.seen)) {
-    const direction = directions[field];
-    if (direction === undefined || direction === 'in' || 'never' in seen || record.holds[field] !== undefined) continue;
+    if (!isWritable(field) || 'never' in seen) continue;
     const asked = record.fields[field]?.value ?? null;
     if (sameValue(rules, field, seen.value, asked)) continue;
     const rendering = link.renderings?.[field];
@@ -54,7 +55,27 @@ function dirtyFields(record: SyncRecord, link: Link, system: string, rules: Sync
       sameValue(rules, field, rendering.shown, seen.value);
     if (!rendered) dirty[field] = asked;
   }
+  for (const [field, value] of Object.entries(possiblyThere(link))) {
+    const asked = record.fields[field]?.value ?? null;
+    if (isWritable(field) && !sameValue(rules, field, value, asked)) dirty[field] = asked;
+  }
   return dirty;
+}
+
+/**
+ * What our own last write may have left in a system, though it is not what was last seen there: a claimed write that
+ * nobody confirmed, or one that was answered only after the newest look began. The next verify read tells.
+ */
+function possiblyThere(link: Link): Record<string, FieldValue> {
+  const values: Record<string, FieldValue> = {};
+  for (const { id, answeredAtMs, fields } of link.receipts) {
+    const isUncertain = answeredAtMs === undefined ? link.claim?.owner === id : link.observedAtMs <= answeredAtMs;
+    for (const [field, { value }] of Object.entries(fields)) {
+      if (isUncertain) values[field] = value;
+      else if (answeredAtMs !== undefined) delete values[field]; // a later write, and a look after it
+    }
+  }
+  return values;
 }
 
 /** The systems that do not hold what the record asks of them. */

@@ -1,8 +1,8 @@
-import type { ChangeHint, FieldHint, NativeValues } from './change-hint.ts';
+import type { ChangeHint, NativeValues } from './change-hint.ts';
 import type { FieldValue, FieldValues } from './field-value.ts';
 import { sameValue, seenOf } from './link.ts';
 import type { FieldWitness } from './observation.ts';
-import type { SyncRecord } from './record.ts';
+import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
 /** What is needed of a mapping to read a hint: the canonical form of native values. */
@@ -27,8 +27,8 @@ export function groupByObject(hints: Iterable<ChangeHint>): HintGroup[] {
 
 /**
  * True when a hint cannot lead to a decision, so that its object need not be read: every value it names is one
- * that we saw there or wrote there. That is how the echoes of our own writes cost no call. A value that went
- * away and came back has a hint of its own for each step.
+ * that we saw there, or are just writing there, and nobody else saved it since we last looked. That is how the echoes
+ * of our own writes cost no call.
  */
 export function tellsNothingNew(
   record: SyncRecord,
@@ -41,17 +41,31 @@ export function tellsNothingNew(
   if (link === undefined || link.state !== 'linked' || link.observedAtMs === 0 || hint.kind !== 'changed') return false;
   const named = Object.entries(hint.fields);
   if (named.length === 0 || named.some(([, said]) => said.value === undefined)) return false;
-  const values = toCanonical(nativeValuesOf(hint.fields));
-  return Object.entries(values).every(([field, value]) => {
-    if (rules.systems[system]?.fields[field] === undefined) return true;
-    const seen = seenOf(record, link, field);
-    if ('value' in seen && sameValue(rules, field, seen.value, value)) return true;
-    if (hint.by !== 'us') return false;
-    return link.receipts.some((receipt) => {
-      const written = receipt.fields[field];
-      return written !== undefined && sameValue(rules, field, written.value, value);
-    });
-  });
+  return named.every(([native, said]) =>
+    Object.entries(toCanonical({ [native]: said.value ?? null })).every(([field, value]) => {
+      if (rules.systems[system]?.fields[field] === undefined) return true;
+      const writes = link.receipts.filter((receipt) => {
+        const written = receipt.fields[field];
+        return written !== undefined && sameValue(rules, field, written.value, value);
+      });
+      const seen = seenOf(record, link, field);
+      if (!('value' in seen) || !sameValue(rules, field, seen.value, value)) {
+        // The confirm is about to say so. Any other write of ours should not be what is there now: that is looked at.
+        return hint.by === 'us' && writes.some(({ id, answeredAtMs }) => answeredAtMs === undefined && id === link.claim?.owner);
+      }
+      if (hint.by === 'us' || (hint.by === 'unknown' && writes.length > 0)) return true;
+      // Saved after our last look: it may have gone away and come back, and whoever saw it gone may not have committed yet.
+      const savedAtMs = said.atMs ?? hint.occurredAtMs;
+      return hint.snapshot === true || (savedAtMs <= link.observedAtMs && !overwrites(link, field, savedAtMs));
+    }),
+  );
+}
+
+/** True where a write of ours was claimed before, and nobody knows whether it came first or last. */
+function overwrites(link: Link, field: string, savedAtMs: number): boolean {
+  return link.receipts.some(
+    (receipt) => receipt.answeredAtMs === undefined && receipt.fields[field] !== undefined && receipt.claimedAtMs < savedAtMs,
+  );
 }
 
 /** What the hints of one object testify, in canonical form. */
@@ -99,10 +113,4 @@ export function fieldTimesOf(testimony: Testimony, values: FieldValues, rules: S
     if (atMs !== undefined) times[field] = atMs;
   }
   return times;
-}
-
-function nativeValuesOf(fields: Readonly<Record<string, FieldHint>>): NativeValues {
-  const values: Record<string, NativeValues[string]> = {};
-  for (const [name, said] of Object.entries(fields)) if (said.value !== undefined) values[name] = said.value;
-  return values;
 }

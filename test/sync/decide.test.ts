@@ -34,6 +34,17 @@ describe('an observation of a linked object', () => {
     expect(decide(agreedRecord(), saw('hubspot', {}, { readMs: LATER }), rules).kind).toBe('unchanged');
   });
 
+  it('O1 records the look where a value went away and came back, so that no read in between is committed', () => {
+    const record = agreedRecord();
+    const witnesses = { phone: { value: '1', atMs: LATER - 5, receivedAtMs: LATER } };
+    const decision = changed(decide(record, saw('hubspot', { phone: '1' }, { readMs: LATER, witnesses }), rules));
+    expect(decision.record).toMatchObject({ version: record.version + 1, fields: record.fields });
+    expect(decision.lines).toEqual([]);
+    expect(decide(decision.record, saw('hubspot', { phone: '1' }, { readMs: LATER + 1, witnesses }), rules).kind).toBe(
+      'unchanged',
+    );
+  });
+
   it('O6 takes a sole edit into the record and makes the other system dirty', () => {
     const decision = changed(
       decide(agreedRecord(), saw('hubspot', { name: 'Ada', phone: '2', title: 'Dr' }, { readMs: LATER }), rules),
@@ -176,6 +187,17 @@ describe('the echo of our own write', () => {
       { readMs: LATER, stampMs: T0, witnesses: { phone: { value: '5', atMs: LATER - 1, receivedAtMs: LATER } } },
     );
     expect(decide(agreedRecord(), early, rules)).toMatchObject({ kind: 'doubt', fields: ['phone'] });
+  });
+
+  it('O3 waits for the confirm where somebody saved the very value that our write writes over', () => {
+    const claimed = claim(edited, 'salesforce', wantOf(edited, 'salesforce', rules), 'owner', LATER + 10, 60_000);
+    const witnesses = { phone: { value: '1', atMs: LATER + 40, receivedAtMs: LATER + 50 } };
+    const revert = (readMs: number) => saw('salesforce', { phone: '1' }, { readMs, stampMs: LATER, witnesses });
+    const doubt = decide(claimed, revert(LATER + 60), rules);
+    expect(doubt).toMatchObject({ kind: 'doubt', fields: ['phone'] });
+    const confirmed = confirmWritten(claimed, 'salesforce', 'owner', { objectId: objectIds.salesforce }, LATER + 70, rules);
+    const later = decide(confirmed, revert(doubt.kind === 'doubt' ? doubt.rereadAfterMs : 0), rules);
+    expect(changed(later).record.fields.phone).toMatchObject({ value: '1', by: 'salesforce' });
   });
 
   it('O3 doubts an older stamp, but believes the same value from a read that began late enough', () => {
