@@ -5,6 +5,8 @@ import type { Route, Throttling } from './http-routes.ts';
 
 /** Quotas of an HTTP API: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
 const PAYLOAD_BYTES_MAX = 10 * 1024 * 1024;
+/** So much of a body that is too large is read past, to be able to answer. */
+const DRAINED_BYTES_MAX = 10 * PAYLOAD_BYTES_MAX;
 const HEADER_BYTES_MAX = 10_240; // request line and headers; more is answered with 431
 /** Lambda's own bound on an event; base64 counts four thirds. */
 const EVENT_BYTES_MAX = 6 * 1024 * 1024;
@@ -72,11 +74,11 @@ export async function startHttpApi(options: {
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     underWay += 1;
     try {
-      send(request, response, await serve(request));
+      send(response, await serve(request));
     } catch (error) {
       // The caller went away, or the function gave a header that cannot be sent.
       warn(`HTTP API: ${error instanceof Error ? error.message : String(error)}`);
-      if (!response.headersSent) send(request, response, refusal(500, 'Internal Server Error'));
+      if (!response.headersSent) send(response, refusal(500, 'Internal Server Error'));
     } finally {
       underWay -= 1;
     }
@@ -140,18 +142,18 @@ function tokenBucket({ burst, perSecond }: Throttling, now: () => number): () =>
   };
 }
 
-/** Undefined when it is too large: the rest is not read. */
+/** Undefined when it is too large. It is read to its end all the same: a caller that is still sending does not look at answers. */
 function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let bytes = 0;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= PAYLOAD_BYTES_MAX) return void chunks.push(chunk);
-      request.pause();
-      resolve(undefined);
+      if (bytes <= PAYLOAD_BYTES_MAX) chunks.push(chunk);
+      else chunks = [];
+      if (bytes > DRAINED_BYTES_MAX) request.destroy(new Error('a body without end'));
     });
-    request.on('end', () => resolve(Buffer.concat(chunks)));
+    request.on('end', () => resolve(bytes > PAYLOAD_BYTES_MAX ? undefined : Buffer.concat(chunks)));
     request.on('error', reject);
   });
 }
@@ -169,11 +171,6 @@ const refusal = (status: number, message: string): HttpAnswer => ({
   body: JSON.stringify({ message }),
 });
 
-function send(request: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpAnswer): void {
-  // A caller that is still sending would not look at the answer on a connection that stays open.
-  const unread = !request.complete;
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body), ...(unread && { connection: 'close' }) });
-  response.end(body, () => {
-    if (unread) request.destroy();
-  });
+function send(response: ServerResponse, { status, headers, body }: HttpAnswer): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body);
 }
