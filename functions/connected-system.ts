@@ -13,34 +13,81 @@ const SALESFORCE_RATE = { limit: 1_000, intervalMs: 10_000 };
 /** HubSpot: 5 search requests per second and account. developers.hubspot.com/docs/api-reference/search/guide */
 const HUBSPOT_SEARCH_RATE = { limit: 5, intervalMs: 1_000 };
 const TELL_EVERY_MS = 60_000;
+/** A turn that comes later than this is left to the queue. */
+const TURN_WAIT_MS = 5_000;
+const PREPAID_LIFE_MS = 1_000;
+/** Asking the table alone takes less. */
+const WAITED_MS = 25;
 
 /** The system that a function speaks to: its connector, on the budget that all functions of the connection share. */
 export interface ConnectedSystem {
   /** @throws ConnectionError naming what is wrong with the secret. */
   connector(): Promise<CorrelatedConnector>;
+  /**
+   * Waits until `calls` may be sent, and keeps them for the calls that follow. Called before a batch is gathered, so that a tight
+   * budget makes batches larger instead of making small ones wait.
+   *
+   * @returns whether it had to wait.
+   * @throws RateLimitedError when the turn would come too late.
+   */
+  awaitTurn(calls: number): Promise<boolean>;
   /** Which account and user we are there: tells our own change events from others'. */
   ourAccount(): Promise<{ readonly organizationId?: string; readonly userId?: string }>;
 }
 
 export function connectedSystem(system: string, secretArn: string, context: StoreContext): ConnectedSystem {
   const secret = connectionSecret(secretArn);
-  let made: { readonly of: Connection; readonly connector: CorrelatedConnector } | undefined;
+  let made: { readonly of: Connection; readonly connector: CorrelatedConnector; readonly budget: PrepaidBudget } | undefined;
   async function connector(): Promise<CorrelatedConnector> {
     const connection = await secret();
     if (made?.of !== connection) {
-      const budget = reportingBudget(system, apiBudget(context, { connection: system, system, limits: limitsOf(connection) }));
-      made = { of: connection, connector: connectorFor(connection, budget, { system }) };
+      const shared = apiBudget(context, { connection: system, system, limits: limitsOf(connection) });
+      const budget = prepaidBudget(reportingBudget(system, shared));
+      made = { of: connection, connector: connectorFor(connection, budget, { system }), budget };
     }
     return made.connector;
   }
   return {
     connector,
+    async awaitTurn(calls) {
+      await connector();
+      return (await made?.budget.prepay(calls)) ?? false;
+    },
     async ourAccount() {
       const connection = await secret();
       if (connection.kind !== 'salesforce') return {};
       const { organizationId, integrationUserId } = connection;
       const userId = integrationUserId ?? (await identityOf(await connector())).userId;
       return { ...(organizationId !== undefined && { organizationId }), ...(userId !== undefined && { userId }) };
+    },
+  };
+}
+
+interface PrepaidBudget extends ApiBudget {
+  /** @returns whether it had to wait. */
+  prepay(calls: number): Promise<boolean>;
+}
+
+/** A budget whose next calls can be paid for in advance. What is not used soon lapses: the limit counts when calls are sent. */
+function prepaidBudget(budget: ApiBudget): PrepaidBudget {
+  let prepaid = 0;
+  let paidAtMs = 0;
+  return {
+    ...budget,
+    async prepay(calls) {
+      const askedAtMs = Date.now();
+      if (askedAtMs - paidAtMs > PREPAID_LIFE_MS) prepaid = 0;
+      if (prepaid < calls) await budget.acquire(calls - prepaid, 'general', askedAtMs + TURN_WAIT_MS);
+      prepaid = Math.max(prepaid, calls);
+      paidAtMs = Date.now();
+      return paidAtMs - askedAtMs > WAITED_MS;
+    },
+    async acquire(calls, lane, deadlineMs) {
+      if (lane === 'general' && prepaid >= calls && Date.now() - paidAtMs <= PREPAID_LIFE_MS) {
+        prepaid -= calls;
+        return;
+      }
+      await budget.acquire(calls, lane, deadlineMs);
     },
   };
 }

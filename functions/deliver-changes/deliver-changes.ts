@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { Connector, ObjectState, WriteOutcome } from '../../shared/connectors/connector.ts';
 import { AuthRejectedError, RateLimitedError, RequestRefusedError, SystemUnavailableError } from '../../shared/errors.ts';
@@ -23,7 +24,7 @@ import {
 import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
 import { withFoundObject } from '../../shared/sync/new-record.ts';
 import type { PresentObservation } from '../../shared/sync/observation.ts';
-import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import { type Refusal, type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
 
 /** Outlives a call's deadline and the longest that either vendor lets a call run, so that no late write meets a new claim. */
 const LEASE_MS = 120_000;
@@ -130,7 +131,7 @@ class DeliverRun {
     const again: DeliveryRequest[] = [...lost];
     const updates = jobs.filter((job) => job.want.kind !== 'create');
     const creates = jobs.filter((job) => job.want.kind === 'create');
-    if (updates.length > 0) again.push(...(await this.deliverToObjects(updates)));
+    if (updates.length > 0) again.push(...(await this.orRelease(creates, () => this.deliverToObjects(updates))));
     if (creates.length > 0) again.push(...(await this.deliverCreates(creates)));
     return again;
   }
@@ -144,8 +145,13 @@ class DeliverRun {
     const planned: Job[] = [];
     for (const request of requests) {
       const record = current.get(request.recordId);
-      // Nothing to do, or its owner does it: an owner that dies leaves its own message to come back.
-      if (record === undefined || isClaimed(record, system, now())) continue;
+      if (record === undefined) continue;
+      if (isClaimed(record, system, now())) {
+        // Its owner does it. But one that was put back may meet the claim of its own failed try: that has to run out.
+        const untilMs = record.links[system]?.claim?.untilMs ?? 0;
+        if (request.attempts > 0) this.putBack(request, untilMs - now(), 'another deliverer has a claim on it');
+        continue;
+      }
       const want = wantOf(record, system, sync.rules);
       if (want.kind === 'nothing') continue;
       planned.push({ request, record, want, owner: randomUUID().slice(0, 8) });
@@ -195,8 +201,11 @@ class DeliverRun {
   /** W5: compares what the verify read shows with what the claim expected. */
   private verify(job: Job, state: ObjectState, readBeganAtMs: number): 'as expected' | 'doubt' | Step {
     const { system, sync } = this.ports;
-    const observation = { ...this.observe(job, state, readBeganAtMs) };
-    const decision = decide(job.record, observation, sync.rules);
+    const observation = this.observe(job, state, readBeganAtMs);
+    // Our own receipt says what is yet to be written: what is there by now cannot come of it, nor be older than it.
+    const decideOn = (record: SyncRecord) =>
+      decide({ ...releaseClaim(record, system, job.owner), version: record.version }, observation, sync.rules);
+    const decision = decideOn(job.record);
     if (decision.kind === 'unchanged') return 'as expected';
     if (decision.kind === 'doubt') return 'doubt';
     // A conflict is best decided by when each edit was made, and that its hint knows better than the row. Only when
@@ -204,14 +213,13 @@ class DeliverRun {
     if (decision.hasLoser && job.request.attempts === 0) return 'doubt';
     return (current) => {
       // Decided anew on whatever the record is by then; the claim is given back in the same commit.
-      const again = decide(current, observation, sync.rules);
+      const again = decideOn(current);
       if (again.kind !== 'changed') return released(current, system, job.owner);
       const edited = again.lines.some((line) => line.event === 'changed');
       const outcome =
         job.want.kind === 'archive' && edited ? callOffArchive(again.record, system) : { record: again.record, line: undefined };
-      const next = { ...releaseClaim(outcome.record, system, job.owner), version: current.version + 1 };
       return {
-        record: next,
+        record: { ...outcome.record, version: current.version + 1 },
         lines: outcome.line === undefined ? again.lines : [...again.lines, outcome.line],
         hasLoser: again.hasLoser,
       };
@@ -306,7 +314,7 @@ class DeliverRun {
         case 'rejected':
         case 'duplicate': {
           const refusal = { ...refusalOf(outcome), atMs: now() };
-          steps.push({ job, step: (current) => refusing(current, system, job.owner, refusal) });
+          steps.push({ job, step: this.refusing(job, refusal) });
           this.tell(job, 'refused', job.record.links[system]?.objectId ?? '', refusal.code);
           break;
         }
@@ -468,8 +476,19 @@ class DeliverRun {
 
   private async refuse(job: Job, code: string, message: string): Promise<void> {
     const refusal = { code, message, fields: [], atMs: this.ports.now() };
-    await this.commitSteps([{ job, step: (current) => refusing(current, this.ports.system, job.owner, refusal) }]);
+    await this.commitSteps([{ job, step: this.refusing(job, refusal) }]);
     this.tell(job, 'refused', '', code);
+  }
+
+  /** W3: a refusal is of what was sent. A record that asks for something else by now is delivered anew. */
+  private refusing(job: Job, refusal: Refusal): Step {
+    const { system, sync } = this.ports;
+    return (current) => {
+      const freed = { ...releaseClaim(current, system, job.owner), version: current.version + 1 };
+      if (!isDeepStrictEqual(wantOf(freed, system, sync.rules), job.want)) return { record: freed, done: true };
+      const { record, line } = refuseDelivery(current, system, job.owner, refusal);
+      return { record, lines: [line] };
+    };
   }
 
   /** Connectors throw only when nothing at all was written: what a later batch met is told per object. */
@@ -483,10 +502,10 @@ class DeliverRun {
     }
   }
 
-  /** A read that fails leaves no claim behind: its message comes back and starts anew. */
-  private async orRelease<Result>(jobs: readonly Job[], read: () => Promise<Result>): Promise<Result> {
+  /** What fails before these jobs are written leaves no claim of theirs behind: their message comes back and starts anew. */
+  private async orRelease<Result>(jobs: readonly Job[], work: () => Promise<Result>): Promise<Result> {
     try {
-      return await read();
+      return await work();
     } catch (error) {
       await this.release(jobs);
       throw error;
@@ -601,11 +620,6 @@ function attentionMark(record: SyncRecord): { attention?: string } {
 function released(record: SyncRecord, system: string, owner: string): { record: SyncRecord } | undefined {
   const next = releaseClaim(record, system, owner);
   return next === record ? undefined : { record: next };
-}
-
-function refusing(current: SyncRecord, system: string, owner: string, refusal: Parameters<typeof refuseDelivery>[3]) {
-  const { record, line } = refuseDelivery(current, system, owner, refusal);
-  return { record, lines: [line] };
 }
 
 function refusalOf(outcome: Extract<WriteOutcome, { outcome: 'rejected' | 'duplicate' }>): {

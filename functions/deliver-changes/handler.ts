@@ -6,6 +6,7 @@ import { gatherMessages } from '../../shared/queue/message-batch.ts';
 import { messageSender } from '../../shared/queue/message-sender.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
+import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
 import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
@@ -29,8 +30,18 @@ const deliveries = messageSender(sqs, env.DELIVERY_QUEUE_URL);
 const records = recordStore(context);
 const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
 
+/** The verify read and the write. */
+const CALLS_PER_DELIVERY = 2;
+
 export const handler = withTelemetry(async (event: SQSEvent) => {
-  const batch = await gatherMessages(sqs, env.DELIVERY_QUEUE_URL, event.Records, drainAllowance(event.Records, '"recordId"'));
+  const waited = await turnAt(system, CALLS_PER_DELIVERY);
+  const batch = await gatherMessages(
+    sqs,
+    env.DELIVERY_QUEUE_URL,
+    event.Records,
+    drainAllowance(event.Records, '"recordId"'),
+    waited,
+  );
   const connector = await system.connector();
   const told = await handleDeliveries(batch.messages, {
     tenant,

@@ -3,7 +3,7 @@ import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sy
 import type { ChangeFeed, ObjectState } from '../../shared/connectors/connector.ts';
 import { hintMessages } from '../../shared/queue/envelopes.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
-import type { CursorStore } from '../../shared/store/cursor-store.ts';
+import type { CursorStore, PollCursor } from '../../shared/store/cursor-store.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 
 /** Longer than a function may run: a poller that died frees its cursor by then. */
@@ -36,15 +36,38 @@ export interface PollResult {
  * @param fromMs - where the very first poll begins.
  */
 export async function pollChanges(sync: CompiledSync, fromMs: number, ports: PollPorts): Promise<PollResult> {
-  const side = sideOf(sync, ports.system);
   const owner = randomUUID();
+  const leased = await ports.cursors.lease(sync.name, ports.system, { owner, leaseMs: LEASE_MS, fromMs });
+  if (leased === undefined) return { rows: 0, hints: 0, caughtUp: false };
+  const run: PollRun = { sync, owner, position: leased };
+  try {
+    return await pollPages(run, ports);
+  } catch (error) {
+    // The next poll need not wait for the lease to end; it begins where the last whole page ended.
+    const { position } = run;
+    await ports.cursors
+      .put(sync.name, ports.system, position, { version: position.version, owner, release: true })
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+interface PollRun {
+  readonly sync: CompiledSync;
+  readonly owner: string;
+  /** Where the next page begins. */
+  position: PollCursor;
+}
+
+async function pollPages(run: PollRun, ports: PollPorts): Promise<PollResult> {
+  const { sync, owner } = run;
+  const side = sideOf(sync, ports.system);
   const overlapMs = sync.poll.overlapMinutes * 60_000;
-  let position = await ports.cursors.lease(sync.name, ports.system, { owner, leaseMs: LEASE_MS, fromMs });
-  if (position === undefined) return { rows: 0, hints: 0, caughtUp: false };
   const seen = await ports.cursors.seenRows(sync.name, ports.system, { windowMs: 2 * overlapMs });
   let rows = 0;
   let hinted = 0;
   for (;;) {
+    const { position } = run;
     const askedAtMs = ports.now();
     const page = await ports.connector.changes(side.object, side.nativeFields, {
       ...(position.cursor !== undefined && { cursor: position.cursor }),
@@ -52,7 +75,7 @@ export async function pollChanges(sync: CompiledSync, fromMs: number, ports: Pol
       overlapMs,
     });
     rows += page.rows.length;
-    const fresh = seen.unseen(page.rows.map((row) => ({ objectId: row.objectId, stampMs: stampOf(row), row })));
+    const fresh = seen.unseen(page.rows.map(remembered));
     const hints = fresh.map(({ row }) => hintOf(row, side, askedAtMs));
     await ports.changes.send(
       hintMessages({ tenant: ports.tenant, system: ports.system, sync: sync.name }, hints).map((body) => ({ body })),
@@ -73,7 +96,7 @@ export async function pollChanges(sync: CompiledSync, fromMs: number, ports: Pol
     );
     if (moved === 'conflict') return { rows, hints: hinted, caughtUp: false }; // our lease ran out; its new owner goes on
     if (last) return { rows, hints: hinted, lagMs: ports.now() - (moved.polledAtMs ?? moved.fromMs), caughtUp };
-    position = moved;
+    run.position = moved;
   }
 }
 
@@ -81,6 +104,14 @@ export function sideOf(sync: CompiledSync, system: string): CompiledSide {
   const side = sync.sides[system];
   if (side === undefined) throw new Error(`sync ${sync.name} has no side in ${system}: see concord.config.ts`);
   return side;
+}
+
+/**
+ * What a hinted row is known again by. Its content counts too: two edits can share a whole-second stamp, and a poll that
+ * came between them has shown the first only.
+ */
+function remembered(row: ObjectState) {
+  return { objectId: JSON.stringify(row), stampMs: stampOf(row), row };
 }
 
 function stampOf(row: ObjectState): number {

@@ -7,6 +7,7 @@ import { messageSender } from '../../shared/queue/message-sender.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
+import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
 import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
@@ -40,7 +41,15 @@ async function isLive(sync: string): Promise<boolean> {
 
 /** One bad message fails alone, and so does one bad hint of a message; the rest of the batch is not redelivered. */
 export const handler = withTelemetry(async (event: SQSEvent) => {
-  const batch = await gatherMessages(sqs, env.CHANGES_QUEUE_URL, event.Records, drainAllowance(event.Records, '"objectId"'));
+  // Echoes of our own writes are known without a call; all else is read.
+  const waited = event.Records.some((record) => !record.body.includes('"by":"us"')) && (await turnAt(system, 1));
+  const batch = await gatherMessages(
+    sqs,
+    env.CHANGES_QUEUE_URL,
+    event.Records,
+    drainAllowance(event.Records, '"objectId"'),
+    waited,
+  );
   const connector = await system.connector();
   const ours = await system.ourAccount();
   const told = await handleHints(batch.messages, {

@@ -6,14 +6,31 @@ const ITEMS_PER_MESSAGE = 100;
 /** Well below the limit of a message, so that ten of them fit a batch. */
 const MESSAGE_BYTES_MAX = 120_000;
 
+/** A hint beyond this goes without its values: they are witnesses only, and the object is read anyway. */
+const HINT_BYTES_MAX = 200_000;
+
 /** Packs hints of one system and sync into message bodies. */
 export function hintMessages(address: { tenant: string; system: string; sync: string }, hints: readonly ChangeHint[]): string[] {
-  return packed(hints).map((some) => JSON.stringify({ v: 1, ...address, hints: some } satisfies HintEnvelope));
+  return packed(hints.map(small)).map((some) => sendable({ v: 1, ...address, hints: some } satisfies HintEnvelope));
 }
 
 /** Packs deliveries to one system into message bodies. */
 export function deliveryMessages(address: { tenant: string; sync: string }, deliveries: readonly DeliveryRequest[]): string[] {
-  return packed(deliveries).map((some) => JSON.stringify({ v: 1, ...address, deliveries: some } satisfies DeliveryEnvelope));
+  return packed(deliveries).map((some) => sendable({ v: 1, ...address, deliveries: some } satisfies DeliveryEnvelope));
+}
+
+/**
+ * JSON without the two characters that JSON lets through and SQS refuses. One in somebody's field would keep all its
+ * neighbours off the queue. docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+function sendable(envelope: HintEnvelope | DeliveryEnvelope): string {
+  return JSON.stringify(envelope).replace(/[\ufffe\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+}
+
+function small(hint: ChangeHint): ChangeHint {
+  if (Buffer.byteLength(JSON.stringify(hint.fields)) <= HINT_BYTES_MAX) return hint;
+  const { snapshot: _, ...rest } = hint;
+  return { ...rest, fields: {} };
 }
 
 function packed<Item>(items: readonly Item[]): Item[][] {
