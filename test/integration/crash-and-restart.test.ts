@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
-import { claims, untilSettled } from './passing-time.ts';
+import { claims, letSomeTimePass, untilSettled } from './passing-time.ts';
 import { allOurWrites, doubledCreates, echoWrites, type Pair, type RunningTemplate, startTemplate } from './running-template.ts';
 
 const PAIRS = 50;
@@ -137,6 +137,26 @@ it('a DynamoDB that throttles, collides and loses answers, and an SQS that loses
   );
   await expectAgreement('throttled');
 }, 90_000);
+
+it('a delivery that even its queue lost is found again by the sweep', async () => {
+  const { stack } = template.environment;
+  const [pair] = pairs;
+  if (pair === undefined) throw new Error('there are no pairs');
+  const queue = stack.queueName('DeliveryHubspotDeliveries');
+  const locked = { match: 'POST /crm/v3/objects/contacts/batch/update', kind: 'status', status: 423, times: 1 } as const;
+  await template.hubspot.changeSettings({ faults: [locked] });
+  await template.salesforce.edit('Contact', pair.salesforceId, { Title: 'Swept' }, 'ada');
+  await expect.poll(() => stack.sqs.counts(queue).delayed, { timeout: 10_000, interval: 20 }).toBe(1);
+  expect(await stack.sqs.purge(queue)).toBe(1);
+  await template.concord.untilQuiet();
+  expect((await template.both(pair)).hubspot.jobtitle).toBe('Title throttled');
+  await letSomeTimePass(template.environment);
+  await stack.runSchedules('Sweep');
+  await template.concord.untilQuiet();
+
+  expect((await template.both(pair)).hubspot.jobtitle).toBe('Swept');
+  expect((await template.concord.stats()).undelivered.records).toBe(0);
+});
 
 it('after all that, another look at everything writes nothing', async () => {
   const before = (await allOurWrites(template)).length;

@@ -62,7 +62,7 @@ export async function claims(environment: Environment): Promise<string[]> {
 
 /**
  * As if seven minutes had passed, so that nobody has to sit through them: all claims have run out, every message that waited,
- * or that somebody took and never settled, is due, and what stayed undelivered is old enough for the sweep, which runs.
+ * or that somebody took and never settled, is due, and what stayed undelivered is old enough for the sweep.
  */
 export async function letSomeTimePass(environment: Environment): Promise<void> {
   const { stack } = environment;
@@ -72,7 +72,6 @@ export async function letSomeTimePass(environment: Environment): Promise<void> {
   // The receives that wait look at the clock again.
   stack.pause();
   stack.resume();
-  await stack.runSchedules('Sweep');
 }
 
 /** Waits until nothing is left to do, for as long as leases, visibility timeouts and sweeps may ask for. */
@@ -84,6 +83,7 @@ export async function untilSettled({ environment, concord }: RunningTemplate): P
     );
     if (quiet && (await concord.stats()).undelivered.records === 0) return;
     await letSomeTimePass(environment);
+    await environment.stack.runSchedules('Sweep');
   }
   await concord.untilQuiet(PATIENCE_MS);
 }
