@@ -165,6 +165,32 @@ describe.each(BOTH_WAYS)('a deliverer to $to', ({ from, to }) => {
     expect(await crms.dirty(record.recordId)).toEqual([]);
   });
 
+  it('C4: that died between its create and the tie is followed by one that knows its object by the record id alone', async () => {
+    const record = await newcomer(from, { lastName: 'Nobody' }); // no match key
+    const connector = interrupted(crms.connectors[to], { afterCreate: dies });
+    await expect(crms.deliver(to, [record.recordId], { connector })).rejects.toThrow('died here');
+    const objectId = live(to)[0]?.objectId ?? '';
+    crms.clock.advance(LEASE_MS);
+    const hint = crms.edit(to, objectId, { lastName: 'Somebody' });
+    await crms.deliver(to, [record.recordId]);
+    expect(live(to)).toHaveLength(1);
+    expect(crms.held(to, objectId).lastName).toBe('Somebody'); // the create was not repeated over the edit
+    crms.clock.advance(5_000);
+    await crms.process(to, [hint]);
+    // Its base is what the create wrote, so that this is an edit like any other, and no first meeting of two values.
+    expect((await crms.record(record.recordId)).fields.lastName).toMatchObject({ value: 'Somebody', by: to });
+  });
+
+  it('W5: whose delivery was put back and meets a claim waits until that has run out', async () => {
+    const ada = await crms.linkedPerson();
+    await decidedEdit(from, ada[from], { jobTitle: 'Countess' });
+    const connector = interrupted(crms.connectors[to], { afterUpdate: dies });
+    await expect(crms.deliver(to, [ada.recordId], { connector })).rejects.toThrow('died here');
+    crms.clock.advance(20_000);
+    const { later } = await crms.deliver(to, [crms.request(ada.recordId, { attempts: 1 })]);
+    expect(later).toMatchObject([{ delayMs: LEASE_MS - 20_000, request: { recordId: ada.recordId } }]);
+  });
+
   it('F35: that hung until another took over writes late: its echo is known as ours, and the right value is written again', async () => {
     const ada = await crms.linkedPerson();
     await decidedEdit(from, ada[from], { jobTitle: 'Lady' });

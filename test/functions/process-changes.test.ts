@@ -331,8 +331,8 @@ describe('a person whom Concord does not know', () => {
 
 describe.each(SYSTEMS)('an unknown object of %s that carries a record id', (system) => {
   /** A create of ours that took effect, and whose deliverer has not tied it to its record. */
-  async function untiedCreate() {
-    const hint = crms.stranger(other(system), ADA);
+  async function untiedCreate(person: Record<string, string> = ADA) {
+    const hint = crms.stranger(other(system), person);
     await crms.process(other(system), [hint]);
     const record = await crms.recordOf(other(system), hint.objectId);
     if (record === undefined) throw new Error('no record was made');
@@ -358,6 +358,15 @@ describe.each(SYSTEMS)('an unknown object of %s that carries a record id', (syst
     crms.clock.advance(LEASE_MS);
     await crms.process(system, [crms.hint(system, objectId)]);
     expect((await crms.recordOf(system, objectId))?.recordId).toBe(recordId);
+    await deliverAll(recordId);
+    expect(crms.simulator(system).objects(crms.object(system))).toHaveLength(1);
+  });
+
+  it('I1: is known by that id alone, and its base is what the create wrote', async () => {
+    const { recordId, objectId } = await untiedCreate({ lastName: 'Nobody' }); // no match key
+    crms.clock.advance(LEASE_MS);
+    await crms.process(system, [crms.edit(system, objectId, { lastName: 'Somebody' })]);
+    expect((await crms.record(recordId)).fields.lastName).toMatchObject({ value: 'Somebody', by: system });
     await deliverAll(recordId);
     expect(crms.simulator(system).objects(crms.object(system))).toHaveLength(1);
   });

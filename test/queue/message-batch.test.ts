@@ -69,6 +69,12 @@ describe('a batch of messages', () => {
     expect(aws.sqs.counts(name)).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
   });
 
+  it('grows with the backlog behind a small one too, when it had to wait for its turn', async () => {
+    await backlog(15);
+    const batch = await gatherMessages(sqs, url, handedOver(1), 100, true);
+    expect(batch.messages).toHaveLength(16);
+  });
+
   it.each([0, 1, 5, 15, 40])('takes %i more at most when it may take no more', async (drainMax) => {
     await backlog(50);
     const batch = await gatherMessages(sqs, url, handedOver(10), drainMax);
