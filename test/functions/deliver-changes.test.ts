@@ -79,6 +79,26 @@ describe('a delivery', () => {
   });
 });
 
+describe.each(BOTH_WAYS)('an edit in $to between our write and its confirm', ({ from, to }) => {
+  it('W6: stays: the confirm does not say that our value is there', async () => {
+    const ada = await crms.linkedPerson();
+    await decidedEdit(from, ada[from], { jobTitle: 'Lady' });
+    const connector = interrupted(crms.connectors[to], {
+      async afterUpdate() {
+        crms.clock.advance(3_000);
+        await decidedEdit(to, ada[to], { jobTitle: 'Countess' });
+        expect((await crms.record(ada.recordId)).fields.jobTitle?.value).toBe('Countess');
+      },
+    });
+    await crms.deliver(to, [ada.recordId], { connector });
+    crms.clock.advance(3_000);
+    for (const system of [to, from]) await crms.deliver(system, [ada.recordId]);
+    expect(crms.written(to, ada[to], 'jobTitle')).toEqual(['Lady']);
+    for (const system of [from, to]) expect(crms.held(system, ada[system]).jobTitle).toBe('Countess');
+    expect(await crms.dirty(ada.recordId)).toEqual([]);
+  });
+});
+
 describe('two deliverers', () => {
   it('W5: of one link write once: the second finds the claim and leaves', async () => {
     const ada = await crms.linkedPerson();
