@@ -25,6 +25,7 @@ import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
 import { withFoundObject } from '../../shared/sync/new-record.ts';
 import type { PresentObservation } from '../../shared/sync/observation.ts';
 import { type Refusal, type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import { backoffMs } from '../message-settlement.ts';
 
 /** Outlives a call's deadline and the longest that either vendor lets a call run, so that no late write meets a new claim. */
 const LEASE_MS = 120_000;
@@ -147,9 +148,11 @@ class DeliverRun {
       const record = current.get(request.recordId);
       if (record === undefined) continue;
       if (isClaimed(record, system, now())) {
-        // Its owner does it. But one that was put back may meet the claim of its own failed try: that has to run out.
-        const untilMs = record.links[system]?.claim?.untilMs ?? 0;
-        if (request.attempts > 0) this.putBack(request, untilMs - now(), 'another deliverer has a claim on it');
+        // Its owner does it. But one that was put back may meet the claim of its own failed try: that has to run out. Most
+        // claims end in a moment, so it looks again before that, with growing pauses.
+        const leftMs = (record.links[system]?.claim?.untilMs ?? 0) - now();
+        if (request.attempts > 0)
+          this.putBack(request, Math.min(leftMs, backoffMs(request.attempts)), 'another deliverer has a claim on it');
         continue;
       }
       const want = wantOf(record, system, sync.rules);

@@ -201,14 +201,22 @@ describe.each(BOTH_WAYS)('a deliverer to $to', ({ from, to }) => {
     expect((await crms.record(record.recordId)).fields.lastName).toMatchObject({ value: 'Somebody', by: to });
   });
 
-  it('W5: whose delivery was put back and meets a claim waits until that has run out', async () => {
+  it('W5: whose delivery was put back and meets a claim looks again with growing pauses, at the end of the claim at the latest', async () => {
     const ada = await crms.linkedPerson();
     await decidedEdit(from, ada[from], { jobTitle: 'Countess' });
     const connector = interrupted(crms.connectors[to], { afterUpdate: dies });
     await expect(crms.deliver(to, [ada.recordId], { connector })).rejects.toThrow('died here');
     crms.clock.advance(20_000);
-    const { later } = await crms.deliver(to, [crms.request(ada.recordId, { attempts: 1 })]);
-    expect(later).toMatchObject([{ delayMs: LEASE_MS - 20_000, request: { recordId: ada.recordId } }]);
+    const waitAt = async (attempts: number) => {
+      const { later } = await crms.deliver(to, [crms.request(ada.recordId, { attempts })]);
+      expect(later).toMatchObject([{ request: { recordId: ada.recordId } }]);
+      return later[0]?.delayMs ?? 0;
+    };
+    const first = await waitAt(1);
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(5_000);
+    expect(await waitAt(3)).toBeGreaterThan(first);
+    expect(await waitAt(10)).toBe(LEASE_MS - 20_000);
   });
 
   it('F35: that hung until another took over writes late: its echo is known as ours, and the right value is written again', async () => {
