@@ -7,17 +7,13 @@ import { apiBudget } from '../shared/store/api-budget.ts';
 import type { StoreContext } from '../shared/store/table.ts';
 import { countFor, MetricUnit } from '../shared/telemetry/log.ts';
 import { connectionSecret } from './connection.ts';
+import { type PrepaidBudget, prepaidBudget } from './prepaid-budget.ts';
 
 /** Salesforce counts a day's calls, not a burst's; this only keeps a runaway loop from spending the day in an hour. */
 const SALESFORCE_RATE = { limit: 1_000, intervalMs: 10_000 };
 /** HubSpot: 5 search requests per second and account. developers.hubspot.com/docs/api-reference/search/guide */
 const HUBSPOT_SEARCH_RATE = { limit: 5, intervalMs: 1_000 };
 const TELL_EVERY_MS = 60_000;
-/** A turn that comes later than this is left to the queue. */
-const TURN_WAIT_MS = 5_000;
-const PREPAID_LIFE_MS = 1_000;
-/** Asking the table alone takes less. */
-const WAITED_MS = 25;
 
 /** The system that a function speaks to: its connector, on the budget that all functions of the connection share. */
 export interface ConnectedSystem {
@@ -59,35 +55,6 @@ export function connectedSystem(system: string, secretArn: string, context: Stor
       const { organizationId, integrationUserId } = connection;
       const userId = integrationUserId ?? (await identityOf(await connector())).userId;
       return { ...(organizationId !== undefined && { organizationId }), ...(userId !== undefined && { userId }) };
-    },
-  };
-}
-
-interface PrepaidBudget extends ApiBudget {
-  /** @returns whether it had to wait. */
-  prepay(calls: number): Promise<boolean>;
-}
-
-/** A budget whose next calls can be paid for in advance. What is not used soon lapses: the limit counts when calls are sent. */
-function prepaidBudget(budget: ApiBudget): PrepaidBudget {
-  let prepaid = 0;
-  let paidAtMs = 0;
-  return {
-    ...budget,
-    async prepay(calls) {
-      const askedAtMs = Date.now();
-      if (askedAtMs - paidAtMs > PREPAID_LIFE_MS) prepaid = 0;
-      if (prepaid < calls) await budget.acquire(calls - prepaid, 'general', askedAtMs + TURN_WAIT_MS);
-      prepaid = Math.max(prepaid, calls);
-      paidAtMs = Date.now();
-      return paidAtMs - askedAtMs > WAITED_MS;
-    },
-    async acquire(calls, lane, deadlineMs) {
-      if (lane === 'general' && prepaid >= calls && Date.now() - paidAtMs <= PREPAID_LIFE_MS) {
-        prepaid -= calls;
-        return;
-      }
-      await budget.acquire(calls, lane, deadlineMs);
     },
   };
 }
