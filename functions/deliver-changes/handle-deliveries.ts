@@ -13,6 +13,7 @@ export interface HandleDeliveriesPorts {
   readonly deliveries: MessageSender;
   readonly portsFor: (sync: string, correlationIds: readonly string[]) => DeliverPorts;
   readonly now: () => number;
+  readonly random: () => number;
 }
 
 export interface HandledDeliveries {
@@ -89,7 +90,7 @@ async function deliverOrPostpone(
       delivered: [],
       later: requests.map((request) => ({
         request,
-        delayMs: Math.max(retryAfterMs, backoffMs(request.attempts)),
+        delayMs: Math.max(retryAfterMs, backoffMs(request.attempts, ports.random)),
         reason: error.name,
       })),
     };

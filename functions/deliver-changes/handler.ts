@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
@@ -53,8 +54,11 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
       connector: connector.withCorrelation(correlationIds),
       records,
       now: Date.now,
+      newId: randomUUID,
+      random: Math.random,
     }),
     now: Date.now,
+    random: Math.random,
   });
   const { failedIds, ...facts } = told;
   log.info('delivered', { system: env.CONCORD_SYSTEM, messages: batch.messages.length, ...facts });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
@@ -45,7 +46,17 @@ export const handler = withTelemetry(async (event: unknown) => {
   if (own === undefined) throw new Error(`CHANGES_QUEUE_URLS names no queue of ${env.CONCORD_SYSTEM}`);
   const deadlineMs = Date.now() + RUN_MS;
   const connector = await system.connector();
-  const ports = { tenant, system: env.CONCORD_SYSTEM, connector, cursors, firstSync, records, now: Date.now, deadlineMs };
+  const ports = {
+    tenant,
+    system: env.CONCORD_SYSTEM,
+    connector,
+    cursors,
+    firstSync,
+    records,
+    now: Date.now,
+    newId: randomUUID,
+    deadlineMs,
+  };
   const failures: unknown[] = [];
   for (const sync of syncsOf(env.CONCORD_SYSTEM)) {
     if (only !== undefined && only !== sync.name) continue;

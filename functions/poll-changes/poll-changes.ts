@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { ChangeFeed, ObjectState } from '../../shared/connectors/connector.ts';
 import { hintMessages } from '../../shared/queue/envelopes.ts';
@@ -16,6 +15,7 @@ export interface PollPorts {
   readonly cursors: CursorStore;
   readonly changes: MessageSender; // the changes queue of this system
   readonly now: () => number;
+  readonly newId: () => string;
   /** Epoch ms; a new page is not begun after it. */
   readonly deadlineMs: number;
 }
@@ -36,7 +36,7 @@ export interface PollResult {
  * @param fromMs - where the very first poll begins.
  */
 export async function pollChanges(sync: CompiledSync, fromMs: number, ports: PollPorts): Promise<PollResult> {
-  const owner = randomUUID();
+  const owner = ports.newId();
   const leased = await ports.cursors.lease(sync.name, ports.system, { owner, leaseMs: LEASE_MS, fromMs });
   if (leased === undefined) return { rows: 0, hints: 0, caughtUp: false };
   const run: PollRun = { sync, owner, position: leased };
@@ -76,7 +76,7 @@ async function pollPages(run: PollRun, ports: PollPorts): Promise<PollResult> {
     });
     rows += page.rows.length;
     const fresh = seen.unseen(page.rows.map(remembered));
-    const hints = fresh.map(({ row }) => hintOf(row, side, askedAtMs));
+    const hints = fresh.map(({ row }) => hintOf(row, side, askedAtMs, `poll-${ports.newId()}`));
     await ports.changes.send(
       hintMessages({ tenant: ports.tenant, system: ports.system, sync: sync.name }, hints).map((body) => ({ body })),
     );
@@ -119,8 +119,8 @@ function stampOf(row: ObjectState): number {
   return row.state === 'deleted' ? row.deletedAtMs : 0;
 }
 
-function hintOf(row: ObjectState, side: CompiledSide, askedAtMs: number): ChangeHint {
-  const base = { object: side.object, objectId: row.objectId, receivedAtMs: askedAtMs, correlationId: `poll-${randomUUID()}` };
+function hintOf(row: ObjectState, side: CompiledSide, askedAtMs: number, correlationId: string): ChangeHint {
+  const base = { object: side.object, objectId: row.objectId, receivedAtMs: askedAtMs, correlationId };
   if (row.state !== 'present') {
     const kind = row.state === 'merged' ? 'merged' : 'deleted';
     return { ...base, kind, by: 'unknown', occurredAtMs: stampOf(row) || askedAtMs, fields: {} };

@@ -23,6 +23,7 @@ export interface HandleHintsPorts {
   readonly changes: MessageSender;
   readonly portsFor: (sync: string) => ProcessPorts;
   readonly now: () => number;
+  readonly random: () => number;
 }
 
 export interface HandledHints {
@@ -82,7 +83,7 @@ async function processOrPostpone(hints: readonly ChangeHint[], sync: string, por
     const retryAfterMs = 'retryAfterMs' in error ? error.retryAfterMs : 0;
     const later = hints.map((hint) => ({
       hint,
-      delayMs: Math.max(retryAfterMs, backoffMs(hint.rereads ?? 0)),
+      delayMs: Math.max(retryAfterMs, backoffMs(hint.rereads ?? 0, ports.random)),
       reason: error.name,
     }));
     return { later, failed: [], settled: [], skipped: 0 };

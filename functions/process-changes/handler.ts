@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSEvent } from 'aws-lambda';
@@ -65,8 +66,10 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
       firstSync,
       isLive: () => isLive(name),
       now: Date.now,
+      newId: randomUUID,
     }),
     now: Date.now,
+    random: Math.random,
   });
   const { failedIds, ...facts } = told;
   log.info('processed', { system: env.CONCORD_SYSTEM, messages: batch.messages.length, ...facts });

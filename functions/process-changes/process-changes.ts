@@ -1,27 +1,30 @@
-import { randomUUID } from 'node:crypto';
 import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { ObjectReader, ObjectState } from '../../shared/connectors/connector.ts';
 import { inTurns } from '../../shared/in-turns.ts';
 import type { FirstSyncStore } from '../../shared/store/first-sync-store.ts';
-import type { MatchKeyRef, RecordStore, StoredRecord } from '../../shared/store/record-store.ts';
-import { refKey } from '../../shared/store/record-store.ts';
+import {
+  type MatchKeyRef,
+  type ObjectRef,
+  type RecordStore,
+  refKey,
+  type StoredRecord,
+} from '../../shared/store/record-store.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 import { decide } from '../../shared/sync/decide.ts';
-import { attentionOf, confirmWritten, dirtySystems, isClaimed } from '../../shared/sync/delivery.ts';
-import { fieldTimesOf, groupByObject, type HintGroup, tellsNothingNew, testimonyOf } from '../../shared/sync/hints.ts';
+import { dirtySystems } from '../../shared/sync/delivery.ts';
+import { groupByObject, type HintGroup, tellsNothingNew } from '../../shared/sync/hints.ts';
 import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
-import { newRecord, withFoundObject } from '../../shared/sync/new-record.ts';
-import type { Observation, PresentObservation } from '../../shared/sync/observation.ts';
+import type { Observation } from '../../shared/sync/observation.ts';
 import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import { observeObjects } from '../observe-objects.ts';
+import { commitOf } from '../record-commit.ts';
+import { adopter } from './adopt.ts';
 
 /** After so many lost races a hint waits its turn on the queue instead of holding up its batch. */
 const ROUNDS_MAX = 4;
-/** A deliverer that is creating this very object needs a moment to tie it to its record. */
-const AWAIT_CREATOR_MS = 2_000;
-const MOMENTS_MAX = 3;
 const LOST_RACES_DELAY_MS = 1_000;
 /** Transactions at once: enough to hide their latency, few enough to be kind to the table. */
-const TRANSACTIONS_AT_ONCE = 8;
+export const TRANSACTIONS_AT_ONCE = 8;
 /** A change event or webhook arrives well within this time. */
 const EVENTS_TAKE_MS = 60_000;
 
@@ -34,16 +37,23 @@ export interface ProcessPorts {
   /** True once the first sync went live: before, an unknown object is left to its listing. */
   readonly isLive: () => Promise<boolean>;
   readonly now: () => number;
+  readonly newId: () => string;
 }
 
 /** What became of the hints. A hint in neither list is settled. */
 export interface ProcessResult {
   /** To be put back on the queue, not before `delayMs`. */
-  readonly later: readonly { readonly hint: ChangeHint; readonly delayMs: number; readonly reason: string }[];
+  readonly later: readonly LaterHint[];
   readonly failed: readonly { readonly hint: ChangeHint; readonly error: unknown }[];
   readonly settled: readonly SettledChange[];
   /** Hints whose objects needed no read: echoes and repeats. */
   readonly skipped: number;
+}
+
+export interface LaterHint {
+  readonly hint: ChangeHint;
+  readonly delayMs: number;
+  readonly reason: string;
 }
 
 /** One committed decision, as the log tells it: names and rules, never values. */
@@ -87,13 +97,14 @@ interface PlannedCommit {
   readonly hasLoser: boolean;
 }
 
-class ProcessRun {
-  private readonly later: { hint: ChangeHint; delayMs: number; reason: string }[] = [];
+/** What is in hand while one batch of hints is processed. The identity of unknown objects is `adopt.ts`. */
+export class ProcessRun {
+  readonly ports: ProcessPorts;
+  readonly side: CompiledSide;
+  private readonly later: LaterHint[] = [];
   private readonly failed: { hint: ChangeHint; error: unknown }[] = [];
   private readonly settled: SettledChange[] = [];
   private skipped = 0;
-  private readonly ports: ProcessPorts;
-  private readonly side: CompiledSide;
 
   constructor(ports: ProcessPorts) {
     const side = ports.sync.sides[ports.system];
@@ -110,8 +121,20 @@ class ProcessRun {
     for (const hint of group.hints) this.later.push({ hint, delayMs, reason });
   }
 
-  private fail(group: HintGroup, error: unknown): void {
+  fail(group: HintGroup, error: unknown): void {
     for (const hint of group.hints) this.failed.push({ hint, error });
+  }
+
+  settle(change: SettledChange): void {
+    this.settled.push(change);
+  }
+
+  refOf(objectId: string): ObjectRef {
+    return { system: this.ports.system, object: this.side.object, objectId };
+  }
+
+  keyRef(name: string, value: string): MatchKeyRef {
+    return { sync: this.ports.sync.name, name, value };
   }
 
   /** Handles each group once. Returns those that lost a race and must be read again. */
@@ -124,15 +147,15 @@ class ProcessRun {
 
     const readBeganAtMs = this.ports.now();
     const states = await this.ports.connector.read(this.side.object, ids, this.side.nativeFields);
-    const observed = (group: HintGroup): Observation | undefined => {
-      const state = states.get(group.objectId);
-      return state === undefined ? undefined : this.observe(group, state, readBeganAtMs);
-    };
+    const observed = await this.observe([...telling.map(({ group }) => group), ...strangers], states, readBeganAtMs);
 
-    const lost = await this.commit(telling.flatMap(({ group, record }) => this.plan(group, record, observed(group))));
+    const lost = await this.commit(
+      telling.flatMap(({ group, record }) => this.plan(group, record, observed.get(group.objectId))),
+    );
+    const adopt = adopter(this);
     const adopted = await inTurns(strangers, TRANSACTIONS_AT_ONCE, async (group) => {
       try {
-        return (await this.adopt(group, observed(group))) === 'again' ? [group] : [];
+        return (await adopt(group, observed.get(group.objectId))) === 'again' ? [group] : [];
       } catch (error) {
         this.fail(group, error);
         return [];
@@ -145,23 +168,34 @@ class ProcessRun {
   private async recordsOf(
     groups: readonly HintGroup[],
   ): Promise<{ known: Candidate[]; unknown: HintGroup[]; mistaken: HintGroup[] }> {
-    const ref = (group: HintGroup) => ({ system: this.ports.system, object: this.side.object, objectId: group.objectId });
-    const recordIds = await this.ports.records.resolveMany(groups.map(ref));
+    const recordIds = await this.ports.records.resolveMany(groups.map((group) => this.refOf(group.objectId)));
     const records = await this.ports.records.getMany([...new Set(recordIds.values())], { consistent: true });
     const known: Candidate[] = [];
     const unknown: HintGroup[] = [];
     const mistaken: HintGroup[] = [];
     for (const group of groups) {
-      const recordId = recordIds.get(refKey(ref(group)));
+      const ref = this.refOf(group.objectId);
+      const recordId = recordIds.get(refKey(ref));
       const record = records.get(recordId ?? '');
+      const link = record?.links[this.ports.system];
       if (recordId === undefined) unknown.push(group);
-      else if (record?.links[this.ports.system]?.objectId === group.objectId) known.push({ group, record });
+      else if (record !== undefined && link?.objectId === group.objectId) known.push({ group, record });
+      else if (link?.aliases?.includes(group.objectId))
+        unknown.push(group); // merged away or replaced: no longer this record's object
       else {
-        this.ports.records.forgetIdentity(ref(group));
+        this.ports.records.forgetIdentity(ref);
         mistaken.push(group);
       }
     }
     return { known, unknown, mistaken };
+  }
+
+  /** D5: the survivor of a merge has not been looked at yet. */
+  private lookAt(survivorId: string, group: HintGroup): void {
+    const [hint] = group.hints;
+    if (hint === undefined) return;
+    const aimed: ChangeHint = { ...hint, objectId: survivorId, kind: 'changed', by: 'unknown', fields: {} };
+    this.later.push({ hint: aimed, delayMs: 0, reason: 'merged into another object' });
   }
 
   /** Before the first sync is live, unknown objects are left to its listing; only its own hints make records. */
@@ -177,25 +211,16 @@ class ProcessRun {
     return known;
   }
 
-  private observe(group: HintGroup, state: ObjectState, readBeganAtMs: number): Observation {
-    const { system, sync } = this.ports;
-    const base = { system, objectId: group.objectId, readBeganAtMs, correlationId: correlationOf(group) };
-    if (state.state === 'deleted') return { ...base, state: 'deleted', deletedAtMs: state.deletedAtMs };
-    if (state.state === 'missing') return { ...base, state: 'missing' };
-    if (state.state === 'merged') return { ...base, state: 'merged', intoObjectId: state.intoObjectId };
-    const fields = this.side.toCanonical(state.values);
-    const testimony = testimonyOf(group.hints, this.side.toCanonical);
-    const recordId = state.values[this.side.externalIdField];
-    return {
-      ...base,
-      state: 'present',
-      fields,
-      ...(typeof recordId === 'string' && recordId !== '' && { recordId }),
-      stampMs: state.stampMs,
-      modifiedBy: state.modifiedBy,
-      fieldTimesMs: fieldTimesOf(testimony, fields, sync.rules),
-      witnesses: testimony.witnesses,
-    };
+  private observe(
+    groups: readonly HintGroup[],
+    states: ReadonlyMap<string, ObjectState>,
+    readBeganAtMs: number,
+  ): Promise<Map<string, Observation>> {
+    const readings = groups.flatMap((group) => {
+      const state = states.get(group.objectId);
+      return state === undefined ? [] : [{ state, hints: group.hints, correlationId: correlationOf(group) }];
+    });
+    return observeObjects(readings, readBeganAtMs, this.ports);
   }
 
   private plan(group: HintGroup, record: StoredRecord, observation: Observation | undefined): PlannedCommit[] {
@@ -220,44 +245,50 @@ class ProcessRun {
   /** Commits all plans, those with a loser together with their ledger entry. Returns the groups that lost a race. */
   private async commit(plans: readonly PlannedCommit[]): Promise<HintGroup[]> {
     const lost: HintGroup[] = [];
-    const plain = plans.filter((plan) => !plan.hasLoser);
-    const results = await this.ports.records.commitMany(plain.map((plan) => this.commitOf(plan, plan.lines)));
+    const moved = plans.filter((plan) => this.movesIdentity(plan));
+    const plain = plans.filter((plan) => !plan.hasLoser && !moved.includes(plan));
+    const results = await this.ports.records.commitMany(plain.map((plan) => this.commitFor(plan, plan.lines)));
     for (const [index, plan] of plain.entries()) {
       if (results[index] === 'committed') await this.afterCommit(plan);
       else lost.push(plan.group);
     }
     await inTurns(
-      plans.filter((plan) => plan.hasLoser),
+      plans.filter((plan) => plan.hasLoser || moved.includes(plan)),
       TRANSACTIONS_AT_ONCE,
       async (plan) => {
         // What lost is written with the decision itself; the stream's reader has only the delivery left to do.
         const entry = { recordId: plan.next.recordId, version: plan.next.version, ...this.noteOf(plan.group, plan.lines) };
-        const result = await this.ports.records.commitWithLoss(this.commitOf(plan, []), entry);
-        if (result === 'committed') await this.afterCommit(plan);
-        else lost.push(plan.group);
+        const commit = this.commitFor(plan, []);
+        const survivorId = moved.includes(plan) ? plan.next.links[this.ports.system]?.objectId : undefined;
+        const result =
+          survivorId === undefined
+            ? await this.ports.records.commitWithLoss(commit, entry)
+            : await this.ports.records.linkObject(commit, this.refOf(survivorId), { entry });
+        if (result !== 'committed') {
+          lost.push(plan.group);
+          return;
+        }
+        if (survivorId !== undefined) this.lookAt(survivorId, plan.group);
+        await this.afterCommit(plan);
       },
     );
     return lost;
   }
 
-  private commitOf(plan: PlannedCommit, lines: readonly LedgerLine[]) {
-    return this.commitFor(plan.group, plan.next, lines, plan.before.marks);
+  /** D5: a link that follows a merge takes the survivor's identity in the same transaction. */
+  private movesIdentity({ before, next }: PlannedCommit): boolean {
+    return before.links[this.ports.system]?.objectId !== next.links[this.ports.system]?.objectId;
   }
 
-  private commitFor(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[], marks?: StoredRecord['marks']) {
-    const dirty = dirtySystems(next, this.ports.sync.rules);
-    const deliver = dirty.filter((system) => !isClaimed(next, system, this.ports.now()));
-    const attention = attentionOf(next);
-    return {
-      record: next,
-      dirty: dirty.length > 0,
-      ...((lines.length > 0 || deliver.length > 0) && { outbox: { note: this.noteOf(group, lines), deliver } }),
-      ...(attention !== undefined && { attention }),
-      ...(marks !== undefined && { marks }),
-    };
+  private commitFor(plan: PlannedCommit, lines: readonly LedgerLine[]) {
+    return this.commitOf(plan.group, plan.next, lines, plan.before.marks);
   }
 
-  private noteOf(group: HintGroup, lines: readonly LedgerLine[]): CommitNote {
+  commitOf(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[], marks?: StoredRecord['marks']) {
+    return commitOf(next, { rules: this.ports.sync.rules, nowMs: this.ports.now(), marks, note: this.noteOf(group, lines) });
+  }
+
+  noteOf(group: HintGroup, lines: readonly LedgerLine[]): CommitNote {
     return { correlationId: correlationOf(group), lines, decidedAtMs: this.ports.now(), receivedAtMs: receivedAtMs(group) };
   }
 
@@ -276,7 +307,7 @@ class ProcessRun {
     }
   }
 
-  private tell(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[]): void {
+  tell(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[]): void {
     const edited = lines.some((line) => line.event === 'changed');
     this.settled.push({
       correlationId: correlationOf(group),
@@ -290,158 +321,6 @@ class ProcessRun {
       ...(edited && group.hints.every((hint) => isLateFind(hint)) && { missedByEvents: true }),
     });
   }
-
-  private keyRef(name: string, value: string): MatchKeyRef {
-    return { sync: this.ports.sync.name, name, value };
-  }
-
-  /** Finds the record that an unknown object belongs to, or makes one. */
-  private async adopt(group: HintGroup, observation: Observation | undefined): Promise<'done' | 'again'> {
-    if (observation?.state !== 'present') return 'done'; // unknown and not there: nothing to agree on
-    const claimed = await this.adoptByRecordId(group, observation);
-    if (claimed !== undefined) return claimed;
-
-    const matched = group.hints.flatMap((hint) => hint.matched ?? []);
-    const keys = this.ports.sync.matchKeys.flatMap((key) => {
-      const value = key.keyOf(observation.fields);
-      return value === undefined ? [] : [this.keyRef(key.name, value)];
-    });
-    if (matched.length === 0) {
-      const owners = [...new Set((await this.ports.records.matchKeyOwners(keys)).values())];
-      const [owner] = owners;
-      if (owners.length > 1) return this.review(group, observation, owners, 'its match keys point to different records');
-      if (owner !== undefined) return this.join(group, observation, owner);
-    }
-    return this.create(group, observation, matched, keys);
-  }
-
-  /** I1: an object that carries a record's id belongs to that record. */
-  private async adoptByRecordId(group: HintGroup, observation: PresentObservation): Promise<'done' | 'again' | undefined> {
-    if (observation.recordId === undefined) return undefined;
-    const record = (await this.ports.records.getMany([observation.recordId], { consistent: true })).get(observation.recordId);
-    const { system, sync } = this.ports;
-    if (record === undefined || record.sync !== sync.name) return undefined;
-    const link = record.links[system];
-    if (link?.objectId === observation.objectId) return 'again'; // tied to it just now
-    if (link?.objectId !== undefined) return undefined; // a copy of an object that we know
-    if (isClaimed(record, system, this.ports.now())) {
-      this.awaitCreator(group, link?.claim?.untilMs ?? 0);
-      return 'done';
-    }
-    const receipt = link?.receipts.at(-1);
-    const tied =
-      receipt === undefined
-        ? withFoundObject(record, system, observation.objectId, sync.rules)
-        : confirmWritten(record, system, receipt.id, { objectId: observation.objectId }, receipt.claimedAtMs, sync.rules);
-    return this.tie(group, record, tied, observation);
-  }
-
-  /** Its creator ties it in a moment; one that died does not, and then its claim has to run out. */
-  private awaitCreator(group: HintGroup, claimUntilMs: number): void {
-    const rereads = Math.max(...group.hints.map((hint) => hint.rereads ?? 0));
-    const delayMs = rereads < MOMENTS_MAX ? AWAIT_CREATOR_MS : Math.max(AWAIT_CREATOR_MS, claimUntilMs - this.ports.now());
-    this.putBack(group, delayMs, 'an object is just being created for its record');
-  }
-
-  /** L1: exactly one candidate, not yet linked here, is the same one. */
-  private async join(group: HintGroup, observation: PresentObservation, owner: string): Promise<'done' | 'again'> {
-    const record = (await this.ports.records.getMany([owner], { consistent: true })).get(owner);
-    if (record === undefined)
-      return this.review(group, observation, [owner], 'its match key belongs to a case that waits for a person');
-    const link = record.links[this.ports.system];
-    if (link !== undefined && isClaimed(record, this.ports.system, this.ports.now())) {
-      this.awaitCreator(group, link.claim?.untilMs ?? 0);
-      return 'done';
-    }
-    if (link?.objectId !== undefined)
-      return this.review(group, observation, [owner], 'another object of the same system has its match key');
-    return this.tie(
-      group,
-      record,
-      withFoundObject(record, this.ports.system, observation.objectId, this.ports.sync.rules),
-      observation,
-    );
-  }
-
-  private async tie(
-    group: HintGroup,
-    before: StoredRecord,
-    tied: SyncRecord,
-    observation: PresentObservation,
-  ): Promise<'done' | 'again'> {
-    const { system, sync, records } = this.ports;
-    const decision = decide({ ...tied, version: before.version }, observation, sync.rules);
-    const next = decision.kind === 'changed' ? decision.record : { ...tied, version: before.version + 1 };
-    const lines: LedgerLine[] = [
-      { event: 'linked', rule: 'L1', by: system, atMs: observation.stampMs },
-      ...(decision.kind === 'changed' ? decision.lines : []),
-    ];
-    const ref = { system, object: this.side.object, objectId: observation.objectId };
-    const entry = { recordId: next.recordId, version: next.version, ...this.noteOf(group, lines) };
-    const result = await records.linkObject(this.commitFor(group, next, [], before.marks), ref, { entry });
-    if (result !== 'committed') return 'again';
-    this.tell(group, next, lines);
-    return 'done';
-  }
-
-  private async create(
-    group: HintGroup,
-    observation: PresentObservation,
-    matched: readonly { system: string; objectId: string }[],
-    keys: readonly MatchKeyRef[],
-  ): Promise<'done' | 'again'> {
-    const { system, sync, records } = this.ports;
-    const record = newRecord(randomUUID(), observation, matched, sync.rules);
-    const lines: LedgerLine[] = [
-      { event: 'created', rule: 'C1', by: system, atMs: observation.stampMs },
-      ...matched.map(
-        (twin): LedgerLine => ({
-          event: 'linked',
-          rule: 'L2',
-          by: twin.system,
-          atMs: observation.stampMs,
-          reason: 'the first sync found exactly one match',
-        }),
-      ),
-    ];
-    const identities = [{ system, objectId: observation.objectId }, ...matched].flatMap((one) => {
-      const side = sync.sides[one.system];
-      return side === undefined ? [] : [{ system: one.system, object: side.object, objectId: one.objectId }];
-    });
-    const result = await records.createRecord({ commit: this.commitFor(group, record, lines), identities, matchKeys: [...keys] });
-    if (result !== 'created') return 'again';
-    this.tell(group, record, lines);
-    return 'done';
-  }
-
-  /** L3: never "first found": several candidates, or one that is taken, wait for a person. */
-  private async review(
-    group: HintGroup,
-    observation: PresentObservation,
-    owners: readonly string[],
-    reason: string,
-  ): Promise<'done'> {
-    const { system, sync, firstSync, now } = this.ports;
-    await firstSync.putReview({
-      caseId: `${system}:${observation.objectId}`,
-      sync: sync.name,
-      reason: `${reason} (${owners.join(', ')})`,
-      keyName: sync.matchKeys.map((key) => key.name).join(', '),
-      objects: [{ system, objectId: observation.objectId }],
-      atMs: now(),
-    });
-    this.settled.push({
-      correlationId: correlationOf(group),
-      recordId: owners[0] ?? '',
-      objectId: group.objectId,
-      fields: [],
-      rules: ['L3'],
-      losers: 0,
-      deliver: [],
-      sinceReceivedMs: now() - receivedAtMs(group),
-    });
-    return 'done';
-  }
 }
 
 function isLateFind(hint: ChangeHint): boolean {
@@ -449,11 +328,11 @@ function isLateFind(hint: ChangeHint): boolean {
 }
 
 /** The hint that reached us first names the trail; the others of the batch only repeat it. */
-function correlationOf(group: HintGroup): string {
+export function correlationOf(group: HintGroup): string {
   return earliest(group)?.correlationId ?? group.objectId;
 }
 
-function receivedAtMs(group: HintGroup): number {
+export function receivedAtMs(group: HintGroup): number {
   return earliest(group)?.receivedAtMs ?? 0;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
@@ -25,6 +26,7 @@ export const handler = withTelemetry(async () => {
     worklist: recordWorklist(context),
     senders: new Map(Object.entries(env.DELIVERY_QUEUE_URLS).map(([system, url]) => [system, messageSender(sqs, url)])),
     now: Date.now,
+    newId: randomUUID,
   });
   metrics.addMetric('DirtyTooLong', MetricUnit.Count, swept.dirty);
   log.info('swept', swept);

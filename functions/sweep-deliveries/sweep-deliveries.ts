@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import { deliveryMessages } from '../../shared/queue/envelopes.ts';
@@ -19,6 +18,7 @@ export interface SweepPorts {
   readonly worklist: RecordWorklist;
   readonly senders: ReadonlyMap<string, MessageSender>; // delivery queues, by system
   readonly now: () => number;
+  readonly newId: () => string;
 }
 
 /** Deliveries are derived from state, so whatever a lost message left behind is found here and sent again. */
@@ -53,7 +53,7 @@ async function resend(recordIds: readonly string[], ports: SweepPorts): Promise<
       const lane = lanes.get(`${system}#${sync.name}`) ?? { system, sync: sync.name, requests: [] };
       lane.requests.push({
         recordId: record.recordId,
-        correlationId: `sweep-${randomUUID()}`,
+        correlationId: `sweep-${ports.newId()}`,
         receivedAtMs: ports.now(),
         attempts: 0,
       });

@@ -34,6 +34,7 @@ export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledS
     systems: Object.fromEntries(compiled.map((one) => [one.side.system, systemRules(one, sync, config)])),
     firstSync: sync.firstSync,
     onDelete: sync.onDelete,
+    ...(sync.onUpdateDelete !== undefined && { onUpdateDelete: sync.onUpdateDelete }),
   };
   return {
     name: sync.name,
@@ -49,16 +50,24 @@ interface Compiled {
   readonly directions: Readonly<Record<string, Direction>>;
 }
 
-function systemRules({ side, directions }: Compiled, sync: SyncConfig, config: ConcordConfig): SystemRules {
+function systemRules({ side, directions: mapped }: Compiled, sync: SyncConfig, config: ConcordConfig): SystemRules {
   const settings = config.systems[side.system];
   const traits = TRAITS[settings?.connector ?? 'salesforce'];
+  const direction = sync.objects[side.system]?.direction;
+  const directions = Object.fromEntries(
+    Object.entries(mapped).map(([field, way]): [string, Direction] => [
+      field,
+      direction === undefined || direction === 'both' ? way : direction,
+    ]),
+  );
   const onlyWritten = Object.keys(directions).filter((field) => directions[field] === 'out');
   return {
     rank: Object.keys(config.systems).indexOf(side.system),
     stampResolutionMs: settings?.stampResolutionMs ?? traits.stampResolutionMs,
     readLagMs: settings?.readLagMs ?? traits.readLagMs,
     fields: directions,
-    receivesCreates: sync.objects[side.system]?.receivesCreates ?? true,
+    ...(direction !== undefined && { direction }),
+    receivesCreates: direction !== 'in' && (sync.objects[side.system]?.receivesCreates ?? true),
     // What is only written may have no way back; what it will look like there is known all the same.
     ...(onlyWritten.length > 0 && {
       shownAs: (values: FieldValues) => {
@@ -92,7 +101,14 @@ function sideOf(
     system,
     object: object.type,
     externalIdField: object.externalId,
-    nativeFields: [...byNative.keys(), ...fullByNative.keys(), object.externalId],
+    nativeFields: [
+      ...new Set([...byNative.keys(), ...fullByNative.keys(), object.externalId, ...Object.keys(object.only ?? {})]),
+    ],
+    takesPart: (native) =>
+      Object.entries(object.only ?? {}).every(([field, allowed]) => {
+        const value = native[field];
+        return value === undefined || (Array.isArray(allowed) ? allowed : [allowed]).some((one) => one === value);
+      }),
     toCanonical(native) {
       const values: Record<string, FieldValue> = {};
       for (const name of Object.keys(native)) {

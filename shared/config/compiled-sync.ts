@@ -9,6 +9,8 @@ export interface CompiledSide {
   readonly externalIdField: string; // native field that carries the record's id
   /** Every native field to ask for in a read: the mapped ones and the external id. */
   readonly nativeFields: readonly string[];
+  /** False for an object that the config's filter leaves out. A filtered field that was not read leaves nothing out. */
+  takesPart(native: NativeValues): boolean;
   /** Canonical fields of those native fields that are present; unparsable values are kept as they are. */
   toCanonical(native: NativeValues): Record<string, FieldValues[string]>;
   /**

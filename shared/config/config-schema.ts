@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { nativeValueSchema } from '../sync/change-hint.ts';
 import { isPhoneCountry } from '../sync/phone-number.ts';
-import { didYouMean } from './nearest-name.ts';
+import { kindIn, name, named, nativeName, notA, oneOf, settings, wholeNumber } from './schema-words.ts';
 
 // The shape of the config, word by word. How its names refer to one another is `config-references.ts`.
 
@@ -10,55 +11,6 @@ const TRANSFORM_WORDS =
   'use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table)';
 const STRATEGY_WORDS = 'use lastWriteWins(), preferSystem(system, reason) or manual()';
 const SIDE_WORDS = 'give the name of a field, or { field, transform, direction }';
-
-/** A value as a fault shows it: short, and as it would be typed. */
-export function shown(value: unknown): string {
-  if (typeof value === 'function') return 'a function';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
-}
-
-type Problem = Pick<z.core.$ZodRawIssue, 'code' | 'input'>;
-
-/** `"fone" is not a transform; use one of ...`, or that there is nothing. */
-const notA = (noun: string, instead: string) => (problem: Problem) =>
-  problem.input === undefined ? `is missing; ${instead}` : `${shown(problem.input)} is not ${noun}; ${instead}`;
-
-/** An object with these settings and no others: a misspelt one must not be passed over. */
-function settings<Shape extends z.core.$ZodShape>(shape: Shape, noun: string) {
-  const known = Object.keys(shape);
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return notA(noun, `it has ${known.join(', ')}`)(issue);
-      const unknown = issue.keys.map(
-        (key) => `"${key}" is no setting of ${noun}${didYouMean(key, known, `it has ${known.join(', ')}`)}`,
-      );
-      return unknown.join('; ');
-    },
-  });
-}
-
-const oneOf = <const Values extends readonly string[]>(values: Values, noun: string) =>
-  z.enum(values, { error: notA(noun, `use one of ${values.join(', ')}`) });
-
-const name = z
-  .string({ error: notA('a name', 'use letters, digits and underscores') })
-  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, {
-    error: notA('a name', 'use letters, digits and underscores, beginning with a letter'),
-  })
-  .refine((text) => !(text in Object.prototype), { error: notA('a usable name', 'JavaScript keeps that word for itself') });
-const nativeName = z.string({ error: notA('a name', 'copy the API name from the CRM') }).min(1, {
-  error: 'is empty; copy the API name from the CRM',
-});
-
-/** @param noun - with its article. */
-const named = <Value extends z.ZodType>(value: Value, noun: string) =>
-  z.record(name, value, { error: notA(noun, 'give an object with one entry for each') });
-
-const wholeNumber = (min: number, max: number, unit: string) => {
-  const error = notA(`a whole number of ${unit} from ${min} to ${max}`, 'change it');
-  return z.int({ error }).min(min, { error }).max(max, { error });
-};
 
 const strategy = z.discriminatedUnion(
   'kind',
@@ -107,11 +59,6 @@ const transform = z.discriminatedUnion(
   { error: (issue) => notA('a transform', TRANSFORM_WORDS)({ ...issue, input: kindIn(issue.input) }) },
 );
 
-/** A discriminated union tells only its own input: what it was meant to be is its kind, if it has one. */
-function kindIn(input: unknown): unknown {
-  return typeof input === 'object' && input !== null && 'kind' in input ? input.kind : input;
-}
-
 const side = z.preprocess(
   (given) => (typeof given === 'string' ? { field: given } : given),
   settings(
@@ -140,6 +87,12 @@ const object = settings(
     type: nativeName,
     externalId: nativeName,
     receivesCreates: z.boolean({ error: notA('yes or no', 'use true or false') }).optional(),
+    direction: oneOf(['both', 'in', 'out'], 'a direction').optional(),
+    only: z
+      .record(nativeName, z.union([nativeValueSchema, z.array(nativeValueSchema).min(1)]), {
+        error: notA('a filter', "give the values that take part by field, such as { RecordTypeId: ['012...'] }"),
+      })
+      .optional(),
   },
   "a system's object",
 );
@@ -177,6 +130,7 @@ const sync = settings(
     strategy,
     firstSync: strategy,
     onDelete: oneOf(['archive', 'unlink'], 'a way to treat deletions'),
+    onUpdateDelete: oneOf(['edit-survives', 'delete-wins'], 'a way to treat an edit against a deletion').optional(),
     poll: settings({ everyMinutes: wholeNumber(1, 1_440, 'minutes'), overlapMinutes: wholeNumber(1, 1_440, 'minutes') }, 'poll'),
   },
   'a sync',

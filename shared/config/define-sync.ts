@@ -1,4 +1,5 @@
 import type { CountryCode } from 'libphonenumber-js';
+import type { NativeValue } from '../sync/change-hint.ts';
 import type { Direction } from '../sync/rules.ts';
 
 // The words of `concord.config.ts`. All of it is plain data: only the functions that map fields carry the code that
@@ -56,6 +57,10 @@ export interface ObjectConfig {
   readonly externalId: string;
   /** False where this system gets no new objects, only changes of those it has. */
   readonly receivesCreates?: boolean;
+  /** `in`: the system is only read. `out`: it only receives. */
+  readonly direction?: Direction;
+  /** Only objects whose native fields have one of these values take part. Leaving the filter is not a delete. */
+  readonly only?: { readonly [nativeField: string]: NativeValue | readonly NativeValue[] };
 }
 
 interface SyncSettings<System extends string, Field extends string> {
@@ -69,6 +74,8 @@ interface SyncSettings<System extends string, Field extends string> {
   /** Decides between two different values that were there before the sync. */
   readonly firstSync: Strategy<NoInfer<System>>;
   readonly onDelete: 'archive' | 'unlink';
+  /** Of an edit and a deletion that do not know of each other: `edit-survives` (and waits for a person), unless said otherwise. */
+  readonly onUpdateDelete?: 'edit-survives' | 'delete-wins';
   readonly poll: { readonly everyMinutes: number; readonly overlapMinutes: number };
 }
 

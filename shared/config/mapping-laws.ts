@@ -2,9 +2,9 @@ import type { Canon } from '../sync/canon.ts';
 import type { NativeValue } from '../sync/change-hint.ts';
 import type { FieldValue } from '../sync/field-value.ts';
 import { ambiguousChoices } from '../sync/mapping/choice-table.ts';
-import { shown } from './config-schema.ts';
 import type { FieldConfig, SyncConfig } from './define-sync.ts';
 import { canonOf, directionOf, type FieldMapping, mappingsOf, samplesOfKind, transformSpecOf } from './field-mapping.ts';
+import { shown } from './schema-words.ts';
 
 /**
  * The round-trip laws of a two-way mapping, tried on samples. Both hold modulo canon, for that is how values are compared:

@@ -22,6 +22,16 @@ const line = z.object({
     'merged',
     'delivery-refused',
     'review',
+    'witnessed',
+    'resolved',
+    'override-set',
+    'override-ended',
+    'left-filter',
+    'joined-filter',
+    'quarantined',
+    'accepted',
+    'frozen',
+    'unfrozen',
   ]),
   f: z.string().optional(), // field
   r: z.string(), // rule

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { FieldValue } from '../sync/field-value.ts';
-import type { Claim, Hold, Link, Receipt, RecordField, Refusal, Seen, SyncRecord } from '../sync/record.ts';
+import { writeTallySchema } from '../sync/guards/write-tally.ts';
+import type { Claim, Hold, Link, Override, Receipt, RecordField, Refusal, Seen, SyncRecord } from '../sync/record.ts';
 
 // A record is written three times per edit and a write unit is 1 KB, so the stored form is terse: one-letter names,
 // times as distances from one base, fields that were set together sharing one stamp, and nothing that has its usual value.
@@ -17,20 +18,29 @@ const receipt = z.tuple([
   ms, // claimed at
   ms.nullable(), // answered at
   z.record(z.string(), z.tuple([value, value])), // before, value
+  ms.nullable().optional(), // stamp seen before; older items lack it
 ]);
+
+const override = z.tuple([value, z.string(), author, ms, ms.nullable()]); // value, reason, by, at, until
 
 const link = z.object({
   i: z.string().optional(), // object id
-  s: z.enum(['creating', 'deleted', 'unlinked', 'missing', 'merged']).optional(), // absent: linked
+  s: z.enum(['creating', 'deleted', 'unlinked', 'missing', 'merged', 'outside']).optional(), // absent: linked
   t: z.array(ms.nullable()).max(3).optional(), // stamp, observed at, delivered at
   n: z.array(z.string()).optional(), // fields never seen
   d: z.record(z.string(), value).optional(), // fields seen to differ
   r: z.record(z.string(), z.tuple([value, value])).optional(), // renderings: sent, shown
   c: z.tuple([ms, z.union([z.int().nonnegative(), z.string()])]).optional(), // claim: until, position of its receipt or the owner
   p: z.array(receipt).optional(),
+  z: z.array(receipt).optional(), // spent receipts
+  w: z.record(z.string(), ms).optional(), // witnessed
+  o: z.record(z.string(), override).optional(), // overrides
+  b: z.array(z.string()).optional(), // aliases
   x: z.tuple([z.string(), z.string(), z.array(z.string()), ms]).optional(), // refusal: code, message, fields, at
   a: z.enum(['w', 'd']).optional(), // archive wanted, done
   q: z.literal(1).optional(), // contested
+  u: z.tuple([ms, z.string()]).optional(), // quarantine: at, reason
+  y: writeTallySchema.optional(), // what the loop breaker remembers
 });
 
 const hold = z.tuple([
@@ -51,6 +61,9 @@ const body = z.object({
   l: z.record(z.string(), link),
   h: z.record(z.string(), hold).optional(),
   d: z.tuple([ms, author]).optional(), // deleted: at, by
+  z: z.tuple([ms, z.string(), z.string()]).optional(), // frozen: at, rule, reason
+  g: z.string().optional(), // merged into
+  v: z.record(z.string(), z.record(z.string(), z.int())).optional(), // version vectors, by field
 });
 
 type Body = z.infer<typeof body>;
@@ -64,6 +77,7 @@ export function encodeRecord(record: SyncRecord): string {
   const systems = Object.keys(record.links);
   const authorOf = (name: string) => (systems.includes(name) ? systems.indexOf(name) : name);
   const { stamps, stampOf } = stampsOf(fields.map(([, field]) => field));
+  const vectors = Object.fromEntries(fields.flatMap(([name, { vector }]) => (vector === undefined ? [] : [[name, vector]])));
 
   const encoded: Body = {
     e: ENCODING,
@@ -78,9 +92,12 @@ export function encodeRecord(record: SyncRecord): string {
       const stamp = stampOf(field);
       return stamp === 0 ? field.value : [field.value, stamp];
     }),
-    l: mapped(record.links, (each) => encodeLink(each, base)),
+    l: mapped(record.links, (each) => encodeLink(each, base, authorOf)),
     ...(hasAny(record.holds) && { h: mapped(record.holds, (each) => encodeHold(each, base)) }),
     ...(record.deleted && { d: [record.deleted.atMs - base, authorOf(record.deleted.by)] }),
+    ...(record.frozen && { z: [record.frozen.atMs - base, record.frozen.rule, record.frozen.reason] }),
+    ...(record.mergedInto !== undefined && { g: record.mergedInto }),
+    ...(hasAny(vectors) && { v: vectors }),
   };
   return JSON.stringify(encoded);
 }
@@ -100,14 +117,19 @@ export function decodeRecord(recordId: string, version: number, text: string): S
     recordId,
     sync: encoded.s,
     version,
-    fields: mapped(encoded.f, (field) => {
-      const [fieldValue, position] = Array.isArray(field) ? field : [field, 0];
-      const stamp = stamps[position] ?? unreadable(recordId);
-      return { value: fieldValue, ...stamp };
-    }),
-    links: mapped(encoded.l, (each) => decodeLink(each, base, recordId)),
+    fields: Object.fromEntries(
+      Object.entries(encoded.f).map(([name, field]) => {
+        const [fieldValue, position] = Array.isArray(field) ? field : [field, 0];
+        const stamp = stamps[position] ?? unreadable(recordId);
+        const vector = encoded.v !== undefined && Object.hasOwn(encoded.v, name) ? encoded.v[name] : undefined;
+        return [name, { value: fieldValue, ...stamp, ...(vector !== undefined && { vector }) }];
+      }),
+    ),
+    links: mapped(encoded.l, (each) => decodeLink(each, base, recordId, nameOf)),
     holds: mapped(encoded.h ?? {}, (each) => decodeHold(each, base)),
     ...(encoded.d && { deleted: { atMs: encoded.d[0] + base, by: nameOf(encoded.d[1]) } }),
+    ...(encoded.z && { frozen: { atMs: encoded.z[0] + base, rule: encoded.z[1], reason: encoded.z[2] } }),
+    ...(encoded.g !== undefined && { mergedInto: encoded.g }),
   };
 }
 
@@ -135,7 +157,7 @@ function stampsOf(fields: readonly RecordField[]): { stamps: Stamp[]; stampOf: (
   };
 }
 
-function encodeLink(each: Link, base: number): LinkBody {
+function encodeLink(each: Link, base: number, authorOf: (name: string) => number | string): LinkBody {
   const never = Object.entries(each.seen).flatMap(([field, seen]) => ('never' in seen ? [field] : []));
   const differing = Object.entries(each.seen).flatMap(([field, seen]): [string, FieldValue][] =>
     'never' in seen ? [] : [[field, seen.value]],
@@ -150,13 +172,19 @@ function encodeLink(each: Link, base: number): LinkBody {
     ...(each.renderings && { r: mapped(each.renderings, ({ sent, shown }): [FieldValue, FieldValue] => [sent, shown]) }),
     ...(each.claim && { c: encodeClaim(each.claim, each.receipts, base) }),
     ...(each.receipts.length > 0 && { p: each.receipts.map((one) => encodeReceipt(one, base)) }),
+    ...(each.spent && each.spent.length > 0 && { z: each.spent.map((one) => encodeReceipt(one, base)) }),
+    ...(each.witnessed && { w: mapped(each.witnessed, (at) => at - base) }),
+    ...(each.overrides && { o: mapped(each.overrides, (one) => encodeOverride(one, base, authorOf)) }),
+    ...(each.aliases && { b: [...each.aliases] }),
     ...(each.refusal && { x: encodeRefusal(each.refusal, base) }),
     ...(each.archive && { a: each.archive === 'wanted' ? 'w' : 'd' }),
     ...(each.contested && { q: 1 }),
+    ...(each.quarantine && { u: [each.quarantine.atMs - base, each.quarantine.reason] }),
+    ...(each.writes && { y: each.writes }),
   };
 }
 
-function decodeLink(each: LinkBody, base: number, recordId: string): Link {
+function decodeLink(each: LinkBody, base: number, recordId: string, nameOf: (by: number | string) => string): Link {
   const receipts = (each.p ?? []).map((one) => decodeReceipt(one, base));
   const [stamp, observed, delivered] = each.t ?? [];
   const seen: [string, Seen][] = [
@@ -173,9 +201,15 @@ function decodeLink(each: LinkBody, base: number, recordId: string): Link {
     ...(each.c && { claim: decodeClaim(each.c, receipts, base, recordId) }),
     receipts,
     ...(delivered != null && { deliveredAtMs: delivered + base }),
+    ...(each.z && { spent: each.z.map((one) => decodeReceipt(one, base)) }),
+    ...(each.w && { witnessed: mapped(each.w, (at) => at + base) }),
+    ...(each.o && { overrides: mapped(each.o, (one) => decodeOverride(one, base, nameOf)) }),
+    ...(each.b && { aliases: each.b }),
     ...(each.x && { refusal: decodeRefusal(each.x, base) }),
     ...(each.a && { archive: each.a === 'w' ? ('wanted' as const) : ('done' as const) }),
     ...(each.q && { contested: true }),
+    ...(each.u && { quarantine: { atMs: each.u[0] + base, reason: each.u[1] } }),
+    ...(each.y && { writes: each.y }),
   };
 }
 
@@ -191,14 +225,16 @@ function encodeTimes(each: Link, base: number): (number | null)[] {
 
 function encodeReceipt(one: Receipt, base: number): ReceiptBody {
   const answered = one.answeredAtMs === undefined ? null : one.answeredAtMs - base;
-  return [one.id, one.claimedAtMs - base, answered, mapped(one.fields, ({ before, value: written }) => [before, written])];
+  const fields = mapped(one.fields, ({ before, value: written }): [FieldValue, FieldValue] => [before, written]);
+  return [one.id, one.claimedAtMs - base, answered, fields, one.stampMs === 0 ? null : one.stampMs - base];
 }
 
-function decodeReceipt([id, claimed, answered, fields]: ReceiptBody, base: number): Receipt {
+function decodeReceipt([id, claimed, answered, fields, stamp]: ReceiptBody, base: number): Receipt {
   return {
     id,
     claimedAtMs: claimed + base,
     ...(answered !== null && { answeredAtMs: answered + base }),
+    stampMs: stamp == null ? 0 : stamp + base,
     fields: mapped(fields, ([before, written]) => ({ before, value: written })),
   };
 }
@@ -216,6 +252,18 @@ function decodeClaim(
   recordId: string,
 ): Claim {
   return { owner: typeof owner === 'string' ? owner : (receipts[owner]?.id ?? unreadable(recordId)), untilMs: until + base };
+}
+
+function encodeOverride(one: Override, base: number, authorOf: (name: string) => number | string): z.infer<typeof override> {
+  return [one.value, one.reason, authorOf(one.by), one.atMs - base, one.untilMs === undefined ? null : one.untilMs - base];
+}
+
+function decodeOverride(
+  [held, reason, by, at, until]: z.infer<typeof override>,
+  base: number,
+  nameOf: (by: number | string) => string,
+): Override {
+  return { value: held, reason, by: nameOf(by), atMs: at + base, ...(until !== null && { untilMs: until + base }) };
 }
 
 function encodeRefusal(refusal: Refusal, base: number): [string, string, string[], number] {

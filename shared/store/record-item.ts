@@ -23,6 +23,8 @@ export interface RecordCommit {
   readonly outbox?: Outbox;
   /** Some system still lacks something that the record asks of it. */
   readonly dirty: boolean;
+  /** When the sweep is to look at it though no system lacks anything, epoch ms. */
+  readonly wakeAtMs?: number;
   /** Why the record waits for a person; absent when it does not. */
   readonly attention?: string;
   /** The marks of the record as read: what still holds keeps its time, and costs no write of an index. */
@@ -37,12 +39,15 @@ export function attributesOf(context: StoreContext, commit: RecordCommit): Recor
   const keys = keysOf(context.tenant);
   const sinceMs =
     marks.attention !== undefined && marks.attention.kind === commit.attention ? marks.attention.sinceMs : context.now();
+  // A clean record that falls due later lies ahead in the same index: the sweep comes to it in time.
+  const nowMs = context.now();
+  const dueMs = commit.dirty ? Math.min(marks.dirtySinceMs ?? nowMs, nowMs) : commit.wakeAtMs;
   return {
     [TABLE.body]: { S: encodeRecord(record) },
     [TABLE.version]: { N: String(record.version) },
     [TABLE.outbox]: commit.outbox && { S: encodeOutbox(record.sync, commit.outbox) },
-    [TABLE.dirtyIndex.partitionKey]: commit.dirty ? { S: keys.dirtyShard(dirtyShardOf(record.recordId)) } : undefined,
-    [TABLE.dirtyIndex.sortKey]: commit.dirty ? { N: String(marks.dirtySinceMs ?? context.now()) } : undefined,
+    [TABLE.dirtyIndex.partitionKey]: dueMs === undefined ? undefined : { S: keys.dirtyShard(dirtyShardOf(record.recordId)) },
+    [TABLE.dirtyIndex.sortKey]: dueMs === undefined ? undefined : { N: String(dueMs) },
     [TABLE.attentionIndex.partitionKey]: commit.attention === undefined ? undefined : { S: keys.attention() },
     [TABLE.attentionIndex.sortKey]:
       commit.attention === undefined ? undefined : { S: attentionSortKey(commit.attention, sinceMs) },

@@ -67,6 +67,11 @@ function picklistCanon(value: FieldValue): string | null {
   return [...new Set(choicesOf(text))].sort().join(';') || null;
 }
 
+/** A set of texts, as `setText` writes it: white space, order and repetition make no difference. */
+function setCanon(value: FieldValue): string | null {
+  return setText(setMembers(value));
+}
+
 export const canons = {
   text: textCanon,
   textIgnoringCase: foldedCase,
@@ -77,6 +82,7 @@ export const canons = {
   date: dateCanon,
   picklist: picklistCanon,
   picklistIgnoringCase: (value) => picklistCanon(foldedCase(value)),
+  set: setCanon,
 } satisfies Record<string, Canon>;
 
 /** Digits, however they are grouped and whether or not the country is written out; what is no number compares as text. */
@@ -93,4 +99,14 @@ export function choicesOf(text: string): string[] {
     .split(';')
     .map((choice) => choice.trim())
     .filter((choice) => choice !== '');
+}
+
+/** The members of a set in canonical form. What is no text is the one member of its set. */
+export function setMembers(value: FieldValue): string[] {
+  return choicesOf(textCanon(value) ?? '');
+}
+
+/** A set in canonical form: its members in a fixed order, each once, joined by `;`; null for an empty one. */
+export function setText(members: readonly string[]): string | null {
+  return [...new Set(members)].sort().join(';') || null;
 }

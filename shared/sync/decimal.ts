@@ -42,3 +42,45 @@ function withSign(negative: boolean, left: string, right: string): string {
   const plain = fraction === '' ? whole : `${whole}.${fraction}`;
   return negative && plain !== '0' ? `-${plain}` : plain;
 }
+
+/** A decimal as a whole number of units of its last digit. */
+interface Scaled {
+  readonly units: bigint;
+  readonly scale: number;
+}
+
+/**
+ * Adds and subtracts exactly: no binary fractions, so that 0.1 + 0.2 is 0.3.
+ *
+ * @returns undefined where one of the terms is no number.
+ */
+export function addDecimals(
+  terms: readonly { readonly value: string | number | boolean; readonly sign: 1 | -1 }[],
+): string | undefined {
+  let [units, scale] = [0n, 0];
+  for (const { value, sign } of terms) {
+    const decimal = typeof value === 'boolean' ? undefined : decimalOf(value);
+    if (decimal === undefined) return undefined;
+    const term = scaledOf(decimal);
+    const common = Math.max(scale, term.scale);
+    units = units * 10n ** BigInt(common - scale) + BigInt(sign) * term.units * 10n ** BigInt(common - term.scale);
+    scale = common;
+  }
+  const digits = String(units < 0n ? -units : units).padStart(scale + 1, '0');
+  const point = digits.length - scale;
+  return withSign(units < 0n, digits.slice(0, point), digits.slice(point));
+}
+
+/** @param a, b - as {@link decimalOf} gives them. Returns -1, 0 or 1. */
+export function compareDecimals(a: string, b: string): -1 | 0 | 1 {
+  const [x, y] = [scaledOf(a), scaledOf(b)];
+  const common = Math.max(x.scale, y.scale);
+  const difference = x.units * 10n ** BigInt(common - x.scale) - y.units * 10n ** BigInt(common - y.scale);
+  if (difference === 0n) return 0;
+  return difference > 0n ? 1 : -1;
+}
+
+function scaledOf(decimal: string): Scaled {
+  const [whole = '', fraction = ''] = decimal.split('.');
+  return { units: BigInt(whole + fraction), scale: fraction.length };
+}

@@ -1,6 +1,7 @@
 import type { FieldValue, FieldValues } from './field-value.ts';
+import { talliedWrite } from './guards/write-tally.ts';
 import type { LedgerLine } from './ledger.ts';
-import { rememberSeen, sameValue, seenOf, withReceipt } from './link.ts';
+import { askedOf, rememberSeen, sameValue, seenOf, withReceipt } from './link.ts';
 import { type Link, type Receipt, type Refusal, type Seen, type SyncRecord, valuesOf } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
@@ -18,13 +19,13 @@ export function wantOf(record: SyncRecord, system: string, rules: SyncRules): Wa
   const systemRules = rules.systems[system];
   if (systemRules === undefined) return NOTHING;
   const link = record.links[system];
-  if (link?.refusal !== undefined) return NOTHING;
+  if (record.frozen !== undefined || link?.refusal !== undefined || link?.quarantine !== undefined) return NOTHING;
   if (link?.archive === 'wanted' && link.state === 'linked' && link.objectId !== undefined) {
     return { kind: 'archive', objectId: link.objectId };
   }
   if (record.deleted !== undefined) return NOTHING;
   if (link === undefined || link.state === 'creating') {
-    if (!systemRules.receivesCreates) return NOTHING;
+    if (!systemRules.receivesCreates || record.mergedInto !== undefined) return NOTHING;
     const fields: Record<string, FieldValue> = {};
     for (const [field, direction] of Object.entries(systemRules.fields)) {
       const value = record.fields[field]?.value ?? null;
@@ -43,10 +44,11 @@ function dirtyFields(record: SyncRecord, link: Link, system: string, rules: Sync
   const isWritable = (field: string) =>
     directions[field] !== undefined && directions[field] !== 'in' && record.holds[field] === undefined;
   const dirty: Record<string, FieldValue> = {};
-  // What a link has not stored agrees with the record.
-  for (const [field, seen] of Object.entries(link.seen)) {
+  // What a link has not stored agrees with the record; where it shall differ, it has to be looked at all the same.
+  for (const field of new Set([...Object.keys(link.seen), ...Object.keys(link.overrides ?? {})])) {
+    const seen = seenOf(record, link, field);
     if (!isWritable(field) || 'never' in seen) continue;
-    const asked = record.fields[field]?.value ?? null;
+    const asked = askedOf(record, link, field);
     if (sameValue(rules, field, seen.value, asked)) continue;
     const rendering = link.renderings?.[field];
     const rendered =
@@ -56,7 +58,7 @@ function dirtyFields(record: SyncRecord, link: Link, system: string, rules: Sync
     if (!rendered) dirty[field] = asked;
   }
   for (const [field, value] of Object.entries(possiblyThere(link))) {
-    const asked = record.fields[field]?.value ?? null;
+    const asked = askedOf(record, link, field);
     if (isWritable(field) && !sameValue(rules, field, value, asked)) dirty[field] = asked;
   }
   return dirty;
@@ -83,15 +85,53 @@ export function dirtySystems(record: SyncRecord, rules: SyncRules): string[] {
   return Object.keys(rules.systems).filter((system) => wantOf(record, system, rules).kind !== 'nothing');
 }
 
+export type Attention = 'frozen' | 'conflict' | 'quarantine' | 'delete-conflict' | 'refused' | 'merged' | 'missing';
+
 /** Why a person should look at this record, if at all. */
-export function attentionOf(record: SyncRecord): 'conflict' | 'refused' | 'delete-conflict' | 'missing' | 'merged' | undefined {
+export function attentionOf(record: SyncRecord): Attention | undefined {
+  if (record.frozen !== undefined) return 'frozen';
   if (Object.keys(record.holds).length > 0) return 'conflict';
   const links = Object.values(record.links);
+  if (links.some((link) => link.quarantine !== undefined)) return 'quarantine';
   if (links.some((link) => link.contested)) return 'delete-conflict';
   if (links.some((link) => link.refusal !== undefined)) return 'refused';
   if (links.some((link) => link.state === 'merged')) return 'merged';
   if (links.some((link) => link.state === 'missing')) return 'missing';
   return undefined;
+}
+
+/** When something about a record falls due though nobody touches it: an override that ends. Epoch ms. */
+export function wakeAtMs(record: SyncRecord): number | undefined {
+  let earliest: number | undefined;
+  for (const link of Object.values(record.links)) {
+    for (const { untilMs } of Object.values(link.overrides ?? {})) {
+      if (untilMs !== undefined && (earliest === undefined || untilMs < earliest)) earliest = untilMs;
+    }
+  }
+  return earliest;
+}
+
+/** P8: overrides whose time is over. Their systems are asked for the record's value again. */
+export function endOverrides(
+  record: SyncRecord,
+  nowMs: number,
+): { readonly record: SyncRecord; readonly lines: readonly LedgerLine[] } | undefined {
+  const lines: LedgerLine[] = [];
+  const links = Object.fromEntries(
+    Object.entries(record.links).map(([system, link]): [string, Link] => {
+      const entries = Object.entries(link.overrides ?? {});
+      const over = entries.filter(([, { untilMs }]) => untilMs !== undefined && untilMs <= nowMs);
+      if (over.length === 0) return [system, link];
+      for (const [field, { value, reason }] of over) {
+        const to = record.fields[field]?.value ?? null;
+        lines.push({ event: 'override-ended', field, rule: 'P8', reason, by: system, atMs: nowMs, from: value, to });
+      }
+      const { overrides: _, ...rest } = link;
+      const left = Object.fromEntries(entries.filter((entry) => !over.includes(entry)));
+      return [system, Object.keys(left).length > 0 ? { ...rest, overrides: left } : rest];
+    }),
+  );
+  return lines.length === 0 ? undefined : { record: { ...record, version: record.version + 1, links }, lines };
 }
 
 /** True while another deliverer's claim stands. */
@@ -110,6 +150,7 @@ export function claim(record: SyncRecord, system: string, want: Want, owner: str
   const receipt: Receipt = {
     id: owner,
     claimedAtMs: nowMs,
+    stampMs: link.stampMs,
     fields: Object.fromEntries(
       Object.entries(fields).map(([field, value]) => {
         const seen = want.kind === 'create' ? { value: null } : seenOf(record, link, field);
@@ -165,9 +206,18 @@ export function confirmWritten(
     else delete renderings[field];
     rememberSeen(seen, field, asRendered ? shown : written.value, record.fields[field]?.value ?? null);
   }
-  const { claim: held, ...rest } = link;
+  const { claim: held, writes: before, ...rest } = link;
+  const writes = talliedWrite(
+    before,
+    Object.entries(receipt.fields).map(([field, { value }]) => ({
+      field,
+      repeated: wroteLast(link, receipt, field, value, rules),
+    })),
+    nowMs,
+  );
   const confirmed: Link = {
     ...rest,
+    ...(writes !== undefined && { writes }),
     ...(held !== undefined && held.owner !== owner && { claim: held }),
     state: created ? 'linked' : link.state,
     objectId: link.objectId ?? answer.objectId,
@@ -180,6 +230,13 @@ export function confirmWritten(
   if (Object.keys(renderings).length > 0) return withLink(record, system, { ...confirmed, renderings });
   const { renderings: _, ...plain } = confirmed;
   return withLink(record, system, plain);
+}
+
+/** True where the write before this one wrote the same value into the field: somebody keeps undoing it. */
+function wroteLast(link: Link, receipt: Receipt, field: string, value: FieldValue, rules: SyncRules): boolean {
+  const earlier = [...(link.spent ?? []), ...link.receipts].filter((one) => one !== receipt && one.fields[field] !== undefined);
+  const last = earlier.at(-1)?.fields[field];
+  return last !== undefined && sameValue(rules, field, last.value, value);
 }
 
 /** O8: the form in which a one-way field without a way back will be shown, where the answer does not say. */

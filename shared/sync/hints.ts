@@ -39,6 +39,7 @@ export function tellsNothingNew(
 ): boolean {
   const link = record.links[system];
   if (link === undefined || link.state !== 'linked' || link.observedAtMs === 0 || hint.kind !== 'changed') return false;
+  if (link.quarantine !== undefined) return false; // it may have been put right by taking it back
   const named = Object.entries(hint.fields);
   if (named.length === 0 || named.some(([, said]) => said.value === undefined)) return false;
   return named.every(([native, said]) =>

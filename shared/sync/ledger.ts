@@ -17,7 +17,17 @@ export interface LedgerLine {
     | 'missing'
     | 'merged'
     | 'delivery-refused'
-    | 'review';
+    | 'review'
+    | 'witnessed'
+    | 'resolved'
+    | 'override-set'
+    | 'override-ended'
+    | 'left-filter'
+    | 'joined-filter'
+    | 'quarantined'
+    | 'accepted'
+    | 'frozen'
+    | 'unfrozen';
   readonly field?: string;
   /** The rule of RULES.md that decided. */
   readonly rule: string;

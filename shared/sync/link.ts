@@ -5,6 +5,12 @@ import type { SyncRules } from './rules.ts';
 /** The receipts of unknown outcome that a link keeps: enough for a deliverer that hung and two that took over. */
 const RECEIPTS_MAX = 3;
 const UNKNOWN_RECEIPT_LIFE_MS = 24 * 3_600_000;
+/** Hints may be that late: both CRMs give up sending them well within it (Salesforce keeps events for 72 h). */
+const SPENT_RECEIPT_LIFE_MS = 73 * 3_600_000;
+const SPENT_MAX = 3;
+
+/** Former objects that a link remembers: enough for a chain of merges. */
+export const ALIASES_MAX = 8;
 
 const NEVER: Seen = { never: true };
 
@@ -18,6 +24,12 @@ export function unseenLink(objectId: string, fields: Iterable<string>): Link {
 /** What the link's system was last seen to hold; links store only what differs from the record. */
 export function seenOf(record: SyncRecord, link: Link, field: string): Seen {
   return link.seen[field] ?? { value: record.fields[field]?.value ?? null };
+}
+
+/** What a system is asked to hold: the record's value, unless it shall differ. */
+export function askedOf(record: SyncRecord, link: Link | undefined, field: string): FieldValue {
+  const own = link?.overrides?.[field];
+  return own === undefined ? (record.fields[field]?.value ?? null) : own.value;
 }
 
 /** Compares two values by the field's canon. */
@@ -34,17 +46,25 @@ export function trustedFromMs(link: Link, traits: { readonly stampResolutionMs: 
   return lastLookMs + traits.stampResolutionMs + traits.readLagMs;
 }
 
-/** The receipts still needed once a read that began at `readBeganAtMs` has been believed. */
-export function receiptsAfterRead(
-  receipts: readonly Receipt[],
+/**
+ * The link once a read that began at `readBeganAtMs` has been believed: receipts that such a read has outdated are kept
+ * only as witnesses of what those writes went over.
+ */
+export function afterBelievedRead(
+  link: Link,
   readBeganAtMs: number,
   traits: { readonly stampResolutionMs: number; readonly readLagMs: number },
-): readonly Receipt[] {
-  const kept = receipts.filter((receipt) => {
-    if (receipt.answeredAtMs === undefined) return readBeganAtMs - receipt.claimedAtMs < UNKNOWN_RECEIPT_LIFE_MS;
-    return readBeganAtMs < receipt.answeredAtMs + traits.stampResolutionMs + traits.readLagMs;
-  });
-  return kept.length === receipts.length ? receipts : kept;
+): Link {
+  const isNeeded = (receipt: Receipt) =>
+    receipt.answeredAtMs === undefined
+      ? readBeganAtMs - receipt.claimedAtMs < UNKNOWN_RECEIPT_LIFE_MS
+      : readBeganAtMs < receipt.answeredAtMs + traits.stampResolutionMs + traits.readLagMs;
+  const outdated = link.receipts.filter((receipt) => !isNeeded(receipt) && Object.keys(receipt.fields).length > 0);
+  const { spent: before = [], ...rest } = link;
+  const spent = [...before, ...outdated]
+    .filter((receipt) => readBeganAtMs - receipt.claimedAtMs < SPENT_RECEIPT_LIFE_MS)
+    .slice(-SPENT_MAX);
+  return { ...rest, receipts: link.receipts.filter(isNeeded), ...(spent.length > 0 && { spent }) };
 }
 
 /** Adds a receipt and lets the oldest go beyond the bound. */

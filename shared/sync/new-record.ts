@@ -1,4 +1,4 @@
-import { unseenLink } from './link.ts';
+import { ALIASES_MAX, unseenLink } from './link.ts';
 import type { PresentObservation } from './observation.ts';
 import type { Link, RecordField, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
@@ -43,8 +43,17 @@ function observedLink(observation: PresentObservation, fields: Readonly<Record<s
   };
 }
 
-/** C2. A record that gains an object found by its match key: nothing of it has been seen, so the first-sync rules decide. */
+/**
+ * C2. A record that gains an object found by its match key: nothing of it has been seen, so the first-sync rules decide.
+ * The object that it replaces, if any, is remembered as a former one.
+ */
 export function withFoundObject(record: SyncRecord, system: string, objectId: string, rules: SyncRules): SyncRecord {
+  const before = record.links[system];
   const link = unseenLink(objectId, Object.keys(rules.systems[system]?.fields ?? {}));
-  return { ...record, links: { ...record.links, [system]: link } };
+  const former = before?.objectId === undefined || before.objectId === objectId ? [] : [before.objectId];
+  const aliases = [...(before?.aliases ?? []), ...former].slice(-ALIASES_MAX);
+  return {
+    ...record,
+    links: { ...record.links, [system]: aliases.length > 0 ? { ...link, aliases } : link },
+  };
 }

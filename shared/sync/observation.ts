@@ -1,4 +1,5 @@
 import type { FieldValues } from './field-value.ts';
+import type { VersionVector } from './version-vector.ts';
 
 /** When a field changed. With `fromMs` the time is only known to lie in the interval (fromMs, atMs]. */
 export interface FieldTime {
@@ -35,12 +36,18 @@ export type Observation =
       readonly fieldTimesMs: Readonly<Record<string, number>>;
       /** Per canonical field, the latest value another author is known to have saved. */
       readonly witnesses: Readonly<Record<string, FieldWitness>>;
+      /** Per canonical field, which edits its author knew of, where the system says so. */
+      readonly vectors?: Readonly<Record<string, VersionVector>>;
     })
   /** Confirmed by id to be deleted or archived: a tombstone was seen. */
   | (ObservationBase & { readonly state: 'deleted'; readonly deletedAtMs: number })
   /** Not found, and no tombstone either: never on its own proof of deletion. */
   | (ObservationBase & { readonly state: 'missing' })
-  /** The id now stands for another object of the same system. */
-  | (ObservationBase & { readonly state: 'merged'; readonly intoObjectId: string });
+  /** The id now stands for another object of the same system; `intoRecordId` when that one has a record already. */
+  | (ObservationBase & { readonly state: 'merged'; readonly intoObjectId: string; readonly intoRecordId?: string })
+  /** There, but not one of the objects that take part: it does not meet the sync's filter. */
+  | (ObservationBase & { readonly state: 'outside' })
+  /** There, but what it shows is not fit to be taken in: it waits in quarantine. */
+  | (ObservationBase & { readonly state: 'quarantined'; readonly reason: string });
 
 export type PresentObservation = Extract<Observation, { state: 'present' }>;

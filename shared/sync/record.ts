@@ -1,4 +1,6 @@
 import type { FieldValue, FieldValues } from './field-value.ts';
+import type { WriteTally } from './guards/write-tally.ts';
+import type { VersionVector } from './version-vector.ts';
 
 /** A canonical field with who last set it and when. */
 export interface RecordField {
@@ -9,6 +11,8 @@ export interface RecordField {
   readonly fromMs?: number;
   /** The system (or `operator`) whose edit this is. */
   readonly by: string;
+  /** Which edits this value knows of, where the sync keeps version vectors. */
+  readonly vector?: VersionVector;
 }
 
 /** What a link remembers of one field: explicitly never seen, or the value last seen there. */
@@ -23,6 +27,8 @@ export interface Receipt {
   readonly claimedAtMs: number;
   /** When the system answered; absent while in flight or when the outcome is unknown. */
   readonly answeredAtMs?: number;
+  /** The row's stamp at the newest look before the claim, by the system's clock: whoever saved later was not seen. */
+  readonly stampMs: number;
   /** Canonical values written, and what the verify read expected there before. */
   readonly fields: Readonly<Record<string, { readonly before: FieldValue; readonly value: FieldValue }>>;
 }
@@ -41,11 +47,21 @@ export interface Refusal {
   readonly atMs: number;
 }
 
+/** A field in which one system shall differ from the record: agreement, not divergence. */
+export interface Override {
+  readonly value: FieldValue;
+  readonly reason: string;
+  readonly by: string; // a system, or who decided it
+  readonly atMs: number;
+  /** Epoch ms; from then on the system is asked for the record's value again. */
+  readonly untilMs?: number;
+}
+
 /** The tie of a record to one object in one system. Fields that agree with the record are not stored. */
 export interface Link {
   /** Absent while the object is yet to be created. */
   readonly objectId?: string;
-  readonly state: 'linked' | 'creating' | 'deleted' | 'unlinked' | 'missing' | 'merged';
+  readonly state: 'linked' | 'creating' | 'deleted' | 'unlinked' | 'missing' | 'merged' | 'outside';
   /** The row's stamp at the newest believed observation, epoch ms; 0 before the first. */
   readonly stampMs: number;
   /** When that observation's read began, by our clock; 0 before the first. */
@@ -56,12 +72,24 @@ export interface Link {
   readonly renderings?: Readonly<Record<string, { readonly sent: FieldValue; readonly shown: FieldValue }>>;
   readonly claim?: Claim;
   readonly receipts: readonly Receipt[]; // oldest first, 3 at most
+  /** Receipts that are no longer needed to know an echo, kept for 73 h: a late hint may tell what such a write went over. */
+  readonly spent?: readonly Receipt[]; // oldest first, 3 at most
+  /** By field, the time of the newest edit that only a hint told of and that has been decided: each counts once. */
+  readonly witnessed?: Readonly<Record<string, number>>;
+  /** By field, where this system shall differ from the record. */
+  readonly overrides?: Readonly<Record<string, Override>>;
+  /** Objects that were merged into this one, newest last. */
+  readonly aliases?: readonly string[];
   readonly deliveredAtMs?: number;
   readonly refusal?: Refusal;
   /** The object's deletion is to be, or has been, carried over to this system. */
   readonly archive?: 'wanted' | 'done';
   /** Deleted here while the record lives on: a person has to say which of the two is meant. */
   readonly contested?: true;
+  /** What this object shows is not taken in: see its quarantine item. */
+  readonly quarantine?: { readonly atMs: number; readonly reason: string };
+  /** How often we wrote lately: the loop breaker's memory. */
+  readonly writes?: WriteTally;
 }
 
 /** A field that waits for a person. Each system keeps its own value meanwhile. */
@@ -84,6 +112,10 @@ export interface SyncRecord {
   readonly links: Readonly<Record<string, Link>>;
   readonly holds: Readonly<Record<string, Hold>>;
   readonly deleted?: { readonly atMs: number; readonly by: string };
+  /** The loop breaker stopped all writes of this record; edits go on being taken in. */
+  readonly frozen?: { readonly atMs: number; readonly rule: string; readonly reason: string };
+  /** The record of the object that one of ours was merged into. */
+  readonly mergedInto?: string;
 }
 
 export function valuesOf(record: SyncRecord): FieldValues {

@@ -286,13 +286,14 @@ describe('what the verify read finds', () => {
       return { held, lost: await losers(ada.recordId) };
     }
 
-    it('O7/S1: is decided by rank, for the row leaves open which of the two edits was the later', async () => {
+    it('O7/S1: is decided by the end of the interval that the row leaves open, and the ledger says so', async () => {
       const ada = await crms.linkedPerson();
       await decidedEdit(from, ada[from], { jobTitle: 'Countess' });
       const { held, lost } = await decidedWithoutHint(ada);
-      const [winner, loser] = from === 'salesforce' ? ['Countess', THEIRS] : [THEIRS, 'Countess'];
-      expect(held).toEqual([winner, winner]);
-      expect(lost).toMatchObject([{ value: loser }]);
+      expect(held).toEqual([THEIRS, THEIRS]);
+      expect(lost).toMatchObject([{ value: 'Countess', by: from }]);
+      const { entries } = await crms.records.getWithLedger(ada.recordId, { limit: 9 });
+      expect(entries.flatMap(({ lines }) => lines.map(({ reason }) => reason))).toContainEqual(expect.stringContaining('interval'));
     });
 
     it('O7/S1: is decided by time where the row shows that it is the later edit', async () => {

@@ -47,7 +47,13 @@ describe('a commit that the stream brings', () => {
     const record = await streamed(ada.recordId);
     await dispatch([record, record]);
     await dispatch([record]);
-    const ports = { tenant: crms.context.tenant, system: 'hubspot', deliveries: crms.deliveries.hubspot, now: crms.clock.now };
+    const ports = {
+      tenant: crms.context.tenant,
+      system: 'hubspot',
+      deliveries: crms.deliveries.hubspot,
+      now: crms.clock.now,
+      random: () => 0.5,
+    };
     await handleDeliveries(crms.deliveries.hubspot.take(), { ...ports, portsFor: () => crms.deliverPorts('hubspot') });
     expect(crms.writes('hubspot')).toBe(1);
     const told = (await crms.ledger.ofRecord(ada.recordId, { limit: 50 })).filter(({ lines }) =>

@@ -22,6 +22,7 @@ const handle = (batch: readonly QueueMessage[], more: Partial<DeliverPorts> = {}
     deliveries: crms.deliveries.hubspot,
     portsFor: () => crms.deliverPorts('hubspot', more),
     now: crms.clock.now,
+    random: Math.random,
   });
 
 const putBack = () =>

@@ -31,6 +31,7 @@ const handle = (batch: readonly QueueMessage[], more: Partial<ProcessPorts> = {}
     changes: crms.changes.hubspot,
     portsFor: () => crms.processPorts('hubspot', more),
     now: crms.clock.now,
+    random: Math.random,
   });
 
 /** The messages that were put back: the hints of each, and how long they wait. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { checkConnection, MappingError } from '../../functions/poll-changes/check-connection.ts';
 import { type PollPorts, pollChanges } from '../../functions/poll-changes/poll-changes.ts';
@@ -17,6 +18,7 @@ const poll = (system: System, more: Partial<PollPorts> = {}) =>
     cursors: crms.cursors,
     changes: crms.changes[system],
     now: crms.clock.now,
+    newId: randomUUID,
     deadlineMs: crms.clock.now() + 4 * MINUTE_MS,
     ...more,
   });

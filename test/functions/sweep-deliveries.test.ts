@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sweepDeliveries } from '../../functions/sweep-deliveries/sweep-deliveries.ts';
 import { deliveryEnvelopeSchema } from '../../shared/queue/delivery-message.ts';
@@ -14,6 +15,7 @@ const sweep = (syncs = new Map([['contacts', crms.sync]])) =>
     worklist: crms.worklist,
     senders: new Map(Object.entries(crms.deliveries)),
     now: crms.clock.now,
+    newId: randomUUID,
   });
 
 const resent = () =>

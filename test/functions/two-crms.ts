@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
 import { type DeliverPorts, type DeliverResult, deliverChanges } from '../../functions/deliver-changes/deliver-changes.ts';
@@ -320,6 +321,7 @@ export function twoCrms(): TwoCrms {
       firstSync: crms.firstSync,
       isLive: () => Promise.resolve(true),
       now: clock.now,
+      newId: randomUUID,
       ...more,
     }),
     deliverPorts: (system, more) => ({
@@ -328,6 +330,8 @@ export function twoCrms(): TwoCrms {
       connector: crms.connectors[system],
       records: crms.records,
       now: clock.now,
+      newId: randomUUID,
+      random: () => 0.5,
       ...more,
     }),
     process: (system, hints, more) => processChanges(hints, crms.processPorts(system, more)),

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../shared/store/record-encoding.ts';
-import type { Hold, Link, Receipt, RecordField, Refusal, SyncRecord } from '../../shared/sync/record.ts';
+import type { WriteTally } from '../../shared/sync/guards/write-tally.ts';
+import type { Hold, Link, Override, Receipt, RecordField, Refusal, SyncRecord } from '../../shared/sync/record.ts';
 import { claimed, edited, sampleRecord } from './sample-record.ts';
 
 /** One generator per key, so that a key added to a type and not to the encoding fails the type check here. */
@@ -29,15 +30,20 @@ function shape<T extends object>(every: Every<T>, required: (keyof T & string)[]
   return fc.record(every, { requiredKeys: required }).map((made) => JSON.parse(JSON.stringify(made)));
 }
 
-const field = shape<RecordField>({ value, atMs, fromMs: atMs, by: system }, ['value', 'atMs', 'by']);
+const field = shape<RecordField>({ value, atMs, fromMs: atMs, by: system, vector: byName(fc.nat(), system) }, [
+  'value',
+  'atMs',
+  'by',
+]);
 const receipt = shape<Receipt>(
   {
     id: fc.uuid(),
     claimedAtMs: atMs,
     answeredAtMs: atMs,
+    stampMs: fc.oneof(fc.constant(0), atMs),
     fields: byName(fc.record({ before: value, value })),
   },
-  ['id', 'claimedAtMs', 'fields'],
+  ['id', 'claimedAtMs', 'stampMs', 'fields'],
 );
 const refusal = shape<Refusal>({ code: fc.string(), message: fc.string(), fields: fc.array(fc.string()), atMs }, [
   'code',
@@ -45,10 +51,16 @@ const refusal = shape<Refusal>({ code: fc.string(), message: fc.string(), fields
   'fields',
   'atMs',
 ]);
+const override = shape<Override>({ value, reason: fc.string(), by: system, atMs, untilMs: atMs }, [
+  'value',
+  'reason',
+  'by',
+  'atMs',
+]);
 const link = shape<Link>(
   {
     objectId: fc.string(),
-    state: fc.constantFrom('linked', 'creating', 'deleted', 'unlinked', 'missing', 'merged'),
+    state: fc.constantFrom('linked', 'creating', 'deleted', 'unlinked', 'missing', 'merged', 'outside'),
     stampMs: fc.oneof(fc.constant(0), atMs),
     observedAtMs: fc.oneof(fc.constant(0), atMs),
     seen: byName(fc.oneof(fc.constant({ never: true as const }), fc.record({ value }))),
@@ -59,6 +71,12 @@ const link = shape<Link>(
     refusal,
     archive: fc.constantFrom('wanted', 'done'),
     contested: fc.constant(true as const),
+    spent: fc.array(receipt, { minLength: 1, maxLength: 3 }),
+    witnessed: byName(atMs),
+    overrides: byName(override),
+    aliases: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
+    quarantine: fc.record({ atMs, reason: fc.string() }),
+    writes: shape<WriteTally>({ again: byName(fc.tuple(atMs, fc.nat())), reactions: fc.tuple(atMs, fc.nat()) }, []),
   },
   ['state', 'stampMs', 'observedAtMs', 'seen', 'receipts'],
 ).map((made) => {
@@ -86,6 +104,8 @@ const record = shape<SyncRecord>(
     links: byName(link, system),
     holds: byName(hold),
     deleted: fc.record({ atMs, by: system }),
+    frozen: fc.record({ atMs, rule: fc.string(), reason: fc.string() }),
+    mergedInto: fc.uuid(),
   },
   ['recordId', 'sync', 'version', 'fields', 'links', 'holds'],
 );

@@ -84,6 +84,7 @@ export function edited(record: SyncRecord): RecordCommit {
 const receipt: Receipt = {
   id: '11aeeb40-dc60-472f-9eaa-58360f20e8a0',
   claimedAtMs: T0 + 200_005_000,
+  stampMs: T0,
   fields: { phone: { before: '+4915112345670', value: '+4915112345678' } },
 };
 

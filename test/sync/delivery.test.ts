@@ -150,7 +150,7 @@ describe('a claim', () => {
     const taken = claimed(record, LATER);
     expect(taken.version).toBe(record.version + 1);
     expect(taken.links.salesforce?.receipts).toEqual([
-      { id: 'owner', claimedAtMs: LATER, fields: { phone: { before: '1', value: '2' } } },
+      { id: 'owner', claimedAtMs: LATER, stampMs: T0, fields: { phone: { before: '1', value: '2' } } },
     ]);
     expect(isClaimed(taken, 'salesforce', LATER + LEASE_MS - 1)).toBe(true);
     expect(isClaimed(taken, 'salesforce', LATER + LEASE_MS)).toBe(false);
@@ -302,7 +302,9 @@ describe('what a person should look at', () => {
     expect(attentionOf(agreedRecord())).toBeUndefined();
     const missing = recordAfter(decide(agreedRecord(), { ...deletion, state: 'missing' }, rules));
     expect(attentionOf(missing)).toBe('missing');
-    const merged = recordAfter(decide(agreedRecord(), { ...deletion, state: 'merged', intoObjectId: '7' }, rules));
+    const merged = recordAfter(
+      decide(agreedRecord(), { ...deletion, state: 'merged', intoObjectId: '7', intoRecordId: 'r7' }, rules),
+    );
     expect(attentionOf(merged)).toBe('merged');
     const hold = { openedAtMs: LATER, rule: 'O7/S3', reason: '', version: 1, base: null, parties: {} };
     expect(attentionOf({ ...merged, holds: { phone: hold } })).toBe('conflict');

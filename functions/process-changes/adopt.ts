@@ -1,0 +1,191 @@
+import type { MatchKeyRef, StoredRecord } from '../../shared/store/record-store.ts';
+import { decide } from '../../shared/sync/decide.ts';
+import { confirmWritten, isClaimed } from '../../shared/sync/delivery.ts';
+import type { HintGroup } from '../../shared/sync/hints.ts';
+import type { LedgerLine } from '../../shared/sync/ledger.ts';
+import { newRecord, withFoundObject } from '../../shared/sync/new-record.ts';
+import type { Observation, PresentObservation } from '../../shared/sync/observation.ts';
+import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import { correlationOf, type ProcessRun, receivedAtMs } from './process-changes.ts';
+
+/** A deliverer that is creating this very object needs a moment to tie it to its record. */
+const AWAIT_CREATOR_MS = 2_000;
+const MOMENTS_MAX = 3;
+
+/** `again`: a race was lost; read once more. */
+type Adopted = 'done' | 'again';
+
+/** Finds the record that an unknown object belongs to, or makes one (I1, L1-L3, C1). */
+export function adopter(run: ProcessRun): (group: HintGroup, observation: Observation | undefined) => Promise<Adopted> {
+  const { system, sync, records, firstSync, now, newId } = run.ports;
+
+  async function adopt(group: HintGroup, observation: Observation | undefined): Promise<Adopted> {
+    if (observation?.state !== 'present') return 'done'; // unknown and not there, or not ours: nothing to agree on
+    const claimed = await adoptByRecordId(group, observation);
+    if (claimed !== undefined) return claimed;
+    if (sync.rules.systems[system]?.direction === 'out') return 'done'; // what is made in a system that only receives is its own
+
+    const matched = group.hints.flatMap((hint) => hint.matched ?? []);
+    const keys = sync.matchKeys.flatMap((key) => {
+      const value = key.keyOf(observation.fields);
+      return value === undefined ? [] : [run.keyRef(key.name, value)];
+    });
+    if (matched.length === 0) {
+      const owners = [...new Set((await records.matchKeyOwners(keys)).values())];
+      const [owner] = owners;
+      if (owners.length > 1) return review(group, observation, owners, 'its match keys point to different records');
+      if (owner !== undefined) return join(group, observation, owner);
+    }
+    return create(group, observation, matched, keys);
+  }
+
+  /** I1: an object that carries a record's id belongs to that record. */
+  async function adoptByRecordId(group: HintGroup, observation: PresentObservation): Promise<Adopted | undefined> {
+    if (observation.recordId === undefined) return undefined;
+    const record = await recordOf(observation.recordId);
+    if (record === undefined || record.sync !== sync.name) return undefined;
+    const link = record.links[system];
+    if (link?.objectId === observation.objectId) return 'again'; // tied to it just now
+    if (link?.objectId !== undefined) return undefined; // a copy of an object that we know
+    if (isClaimed(record, system, now())) {
+      awaitCreator(group, link?.claim?.untilMs ?? 0);
+      return 'done';
+    }
+    const receipt = link?.receipts.at(-1);
+    const tied =
+      receipt === undefined
+        ? withFoundObject(record, system, observation.objectId, sync.rules)
+        : confirmWritten(record, system, receipt.id, { objectId: observation.objectId }, receipt.claimedAtMs, sync.rules);
+    return tie(group, record, tied, observation, 'it carries the record id');
+  }
+
+  /** Its creator ties it in a moment; one that died does not, and then its claim has to run out. */
+  function awaitCreator(group: HintGroup, claimUntilMs: number): void {
+    const rereads = Math.max(...group.hints.map((hint) => hint.rereads ?? 0));
+    const delayMs = rereads < MOMENTS_MAX ? AWAIT_CREATOR_MS : Math.max(AWAIT_CREATOR_MS, claimUntilMs - now());
+    run.putBack(group, delayMs, 'an object is just being created for its record');
+  }
+
+  /** L1: exactly one candidate, not yet linked here, is the same one. */
+  async function join(group: HintGroup, observation: PresentObservation, owner: string): Promise<Adopted> {
+    const record = await recordOf(owner);
+    if (record === undefined)
+      return review(group, observation, [owner], 'its match key belongs to a case that waits for a person');
+    if (record.deleted !== undefined) {
+      // D7: who was deleted everywhere and is made again begins a new life; the old record keeps its history.
+      await releaseKeys(record);
+      return 'again';
+    }
+    const link = record.links[system];
+    if (link !== undefined && isClaimed(record, system, now())) {
+      awaitCreator(group, link.claim?.untilMs ?? 0);
+      return 'done';
+    }
+    const isTaken = link?.objectId !== undefined && (link.state === 'linked' || link.state === 'outside');
+    if (isTaken) return review(group, observation, [owner], 'another object of the same system has its match key');
+    const reason = link?.objectId === undefined ? undefined : 'made again after its earlier object was gone';
+    return tie(group, record, withFoundObject(record, system, observation.objectId, sync.rules), observation, reason);
+  }
+
+  async function tie(
+    group: HintGroup,
+    before: StoredRecord,
+    tied: SyncRecord,
+    observation: PresentObservation,
+    reason?: string,
+  ): Promise<Adopted> {
+    const decision = decide({ ...tied, version: before.version }, observation, sync.rules);
+    const next = decision.kind === 'changed' ? decision.record : { ...tied, version: before.version + 1 };
+    const lines: LedgerLine[] = [
+      { event: 'linked', rule: 'L1', by: system, atMs: observation.stampMs, ...(reason !== undefined && { reason }) },
+      ...(decision.kind === 'changed' ? decision.lines : []),
+    ];
+    const entry = { recordId: next.recordId, version: next.version, ...run.noteOf(group, lines) };
+    const commit = run.commitOf(group, next, [], before.marks);
+    const result = await records.linkObject(commit, run.refOf(observation.objectId), { entry });
+    if (result !== 'committed') return 'again';
+    run.tell(group, next, lines);
+    return 'done';
+  }
+
+  async function create(
+    group: HintGroup,
+    observation: PresentObservation,
+    matched: NonNullable<HintGroup['hints'][number]['matched']>,
+    keys: readonly MatchKeyRef[],
+  ): Promise<Adopted> {
+    const record = newRecord(newId(), observation, matched, sync.rules);
+    const lines: LedgerLine[] = [
+      { event: 'created', rule: 'C1', by: system, atMs: observation.stampMs },
+      ...matched.map(
+        (twin): LedgerLine => ({
+          event: 'linked',
+          rule: 'L2',
+          by: twin.system,
+          atMs: observation.stampMs,
+          reason: 'the first sync found exactly one match',
+        }),
+      ),
+    ];
+    const identities = [{ system, objectId: observation.objectId }, ...matched].flatMap((one) => {
+      const side = sync.sides[one.system];
+      return side === undefined ? [] : [{ system: one.system, object: side.object, objectId: one.objectId }];
+    });
+    const result = await records.createRecord({
+      commit: run.commitOf(group, record, lines),
+      identities,
+      matchKeys: [...keys],
+    });
+    if (result !== 'created') {
+      const former = result.existing.find((taken) => taken.what === 'identity' && taken.ref.objectId === observation.objectId);
+      const owner = former && (await recordOf(former.what === 'identity' ? former.recordId : ''));
+      if (owner?.links[system]?.aliases?.includes(observation.objectId)) {
+        return review(group, observation, [owner.recordId], 'it was merged away or replaced, and is there again');
+      }
+      return 'again';
+    }
+    run.tell(group, record, lines);
+    return 'done';
+  }
+
+  /** L3: never "first found": several candidates, or one that is taken, wait for a person. */
+  async function review(
+    group: HintGroup,
+    observation: PresentObservation,
+    owners: readonly string[],
+    reason: string,
+  ): Promise<'done'> {
+    await firstSync.putReview({
+      caseId: `${system}:${observation.objectId}`,
+      sync: sync.name,
+      reason: `${reason} (${owners.join(', ')})`,
+      keyName: sync.matchKeys.map((key) => key.name).join(', '),
+      objects: [{ system, objectId: observation.objectId }],
+      atMs: now(),
+    });
+    run.settle({
+      correlationId: correlationOf(group),
+      recordId: owners[0] ?? '',
+      objectId: group.objectId,
+      fields: [],
+      rules: ['L3'],
+      losers: 0,
+      deliver: [],
+      sinceReceivedMs: now() - receivedAtMs(group),
+    });
+    return 'done';
+  }
+
+  async function recordOf(recordId: string): Promise<StoredRecord | undefined> {
+    return (await records.getMany([recordId], { consistent: true })).get(recordId);
+  }
+
+  async function releaseKeys(record: StoredRecord): Promise<void> {
+    for (const key of sync.matchKeys) {
+      const value = key.keyOf(valuesOf(record));
+      if (value !== undefined) await records.moveMatchKey(record.recordId, { from: run.keyRef(key.name, value) });
+    }
+  }
+
+  return adopt;
+}

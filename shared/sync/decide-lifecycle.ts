@@ -1,0 +1,169 @@
+import type { Decision } from './decide.ts';
+import type { LedgerLine } from './ledger.ts';
+import { ALIASES_MAX, sameValue, unseenLink } from './link.ts';
+import type { Observation } from './observation.ts';
+import type { Link, SyncRecord } from './record.ts';
+import type { SyncRules } from './rules.ts';
+
+type ObservationOf<State extends Observation['state']> = Extract<Observation, { state: State }>;
+
+/** D1-D3: an object is gone, and a tombstone says so. */
+export function decideDeleted(record: SyncRecord, link: Link, observation: ObservationOf<'deleted'>, rules: SyncRules): Decision {
+  const { system, deletedAtMs } = observation;
+  if (link.state === 'deleted') return { kind: 'unchanged' };
+  if (link.archive === 'wanted' || link.archive === 'done') {
+    // The echo of our own archive call, or somebody was quicker: either way it is as the record asks.
+    return endLink(record, { ...link, archive: 'done' }, system, 'deleted', undefined);
+  }
+  const line = { by: system, atMs: deletedAtMs } as const;
+  const direction = rules.systems[system]?.direction ?? 'both';
+  if (rules.onDelete === 'unlink' || direction === 'out') {
+    return endLink(record, link, system, 'deleted', {
+      ...line,
+      event: 'unlinked',
+      rule: 'D2',
+      reason:
+        direction === 'out'
+          ? `${system} only receives: what is deleted there lives on elsewhere`
+          : 'deletes are not carried over',
+    });
+  }
+  const unseenEdits = unseenEditsOf(record, link, system, rules);
+  if (unseenEdits.length > 0 && rules.onUpdateDelete !== 'delete-wins') {
+    return endLink(record, { ...link, contested: true }, system, 'deleted', {
+      ...line,
+      event: 'held',
+      rule: 'D3',
+      reason: `deleted in ${system} before it got the newer edit of ${unseenEdits.join(', ')}; the edit survives elsewhere`,
+    });
+  }
+  const links = Object.fromEntries(
+    Object.entries(record.links).map(([other, theirs]): [string, Link] =>
+      other === system || theirs.state !== 'linked' || rules.systems[other]?.direction === 'in'
+        ? [other, theirs]
+        : [other, { ...theirs, archive: 'wanted' }],
+    ),
+  );
+  return endLink({ ...record, links, deleted: { atMs: deletedAtMs, by: system } }, link, system, 'deleted', {
+    ...line,
+    event: 'deleted',
+    rule: unseenEdits.length > 0 ? 'D3' : 'D1',
+    reason:
+      unseenEdits.length > 0
+        ? `deletes win: the newer edit of ${unseenEdits.join(', ')} goes with it, and stays in this history`
+        : 'deletes are carried over as archive',
+  });
+}
+
+/** Fields whose newest edit this system had not got. */
+function unseenEditsOf(record: SyncRecord, link: Link, system: string, rules: SyncRules): string[] {
+  return Object.keys(rules.systems[system]?.fields ?? {}).filter((field) => {
+    const seen = link.seen[field];
+    if (seen === undefined || !('value' in seen)) return false;
+    const rendering = link.renderings?.[field];
+    const asked = record.fields[field]?.value ?? null;
+    const isRendered =
+      rendering !== undefined &&
+      sameValue(rules, field, rendering.sent, asked) &&
+      sameValue(rules, field, rendering.shown, seen.value);
+    return !isRendered && link.overrides?.[field] === undefined && !sameValue(rules, field, seen.value, asked);
+  });
+}
+
+/** D4: not found, and nothing says that it was deleted. */
+export function decideMissing(record: SyncRecord, link: Link, observation: ObservationOf<'missing'>): Decision {
+  return endLink(record, link, observation.system, 'missing', {
+    event: 'missing',
+    rule: 'D4',
+    reason: 'not found and no tombstone: absence alone proves no deletion',
+    by: observation.system,
+    atMs: observation.readBeganAtMs,
+  });
+}
+
+/**
+ * D5: two objects of one system were merged. Where the survivor belongs to no record, ours follows it, unseen: an empty
+ * side is filled, and where both have a value the first-sync strategy decides. Where it has a record of its own, our link ends and its twins elsewhere wait for a
+ * person: nobody here knows whether they are one person there too.
+ */
+export function decideMerged(record: SyncRecord, link: Link, observation: ObservationOf<'merged'>, rules: SyncRules): Decision {
+  const { system, intoObjectId, intoRecordId, readBeganAtMs } = observation;
+  const line = { event: 'merged', rule: 'D5', by: system, atMs: readBeganAtMs } as const;
+  if (intoRecordId === undefined && link.objectId !== undefined) {
+    const followed: Link = {
+      ...unseenLink(intoObjectId, Object.keys(rules.systems[system]?.fields ?? {})),
+      aliases: [...(link.aliases ?? []), link.objectId].slice(-ALIASES_MAX),
+    };
+    return {
+      kind: 'changed',
+      record: { ...record, version: record.version + 1, links: { ...record.links, [system]: followed } },
+      lines: [{ ...line, reason: `merged into ${intoObjectId}, which is this record's object from now on` }],
+      hasLoser: false,
+    };
+  }
+  const told = intoRecordId === undefined ? {} : { mergedInto: intoRecordId };
+  return endLink({ ...record, ...told }, link, system, 'merged', {
+    ...line,
+    reason: `merged into ${intoObjectId}, which has a record of its own; its twins elsewhere are left alone`,
+  });
+}
+
+/** F1: an object that leaves the filter is not deleted: its link rests, and nothing is written to it until it is back. */
+export function decideOutside(record: SyncRecord, link: Link, observation: ObservationOf<'outside'>): Decision {
+  return endLink(record, link, observation.system, 'outside', {
+    event: 'left-filter',
+    rule: 'F1',
+    reason: 'it no longer meets the filter of this sync; it rests until it does',
+    by: observation.system,
+    atMs: observation.readBeganAtMs,
+  });
+}
+
+/** Q: what the object shows is not taken in. Nothing is written over it either, so that what is wrong stays to be seen. */
+export function decideQuarantined(record: SyncRecord, link: Link, observation: ObservationOf<'quarantined'>): Decision {
+  if (link.quarantine?.reason === observation.reason) return { kind: 'unchanged' };
+  const quarantine = { atMs: observation.readBeganAtMs, reason: observation.reason };
+  return {
+    kind: 'changed',
+    record: {
+      ...record,
+      version: record.version + 1,
+      links: { ...record.links, [observation.system]: { ...link, quarantine } },
+    },
+    lines: [
+      { event: 'quarantined', rule: 'Q', reason: observation.reason, by: observation.system, atMs: observation.readBeganAtMs },
+    ],
+    hasLoser: false,
+  };
+}
+
+/** D6: an archive not yet carried out is called off; a twin that is archived already is for a person to judge. */
+export function undeleted(record: SyncRecord, restoredIn: string): SyncRecord {
+  const { deleted: _, ...alive } = record;
+  const links = Object.fromEntries(
+    Object.entries(record.links).map(([system, link]): [string, Link] => {
+      const { archive, contested: __, ...rest } = link;
+      if (system === restoredIn || archive === 'wanted') return [system, rest];
+      return [system, archive === 'done' ? { ...link, contested: true } : link];
+    }),
+  );
+  return { ...alive, links };
+}
+
+function endLink(
+  record: SyncRecord,
+  link: Link,
+  system: string,
+  state: 'deleted' | 'missing' | 'merged' | 'outside',
+  line: LedgerLine | undefined,
+): Decision {
+  if (link.state === state) return { kind: 'unchanged' };
+  const { claim: _, ...rest } = link;
+  const receipts = state === 'outside' ? rest.receipts : [];
+  return {
+    kind: 'changed',
+    record: { ...record, version: record.version + 1, links: { ...record.links, [system]: { ...rest, state, receipts } } },
+    lines: line === undefined ? [] : [line],
+    hasLoser: false,
+  };
+}

@@ -1,0 +1,106 @@
+import type { FieldValue } from './field-value.ts';
+import { sameValue, seenOf, trustedFromMs } from './link.ts';
+import type { PresentObservation } from './observation.ts';
+import type { Link, SyncRecord } from './record.ts';
+import type { SyncRules, SystemRules } from './rules.ts';
+
+/** Most writes are confirmed well within it; a dozen of them outlast the longest claim. */
+const IN_FLIGHT_WAIT_MS = 10_000;
+
+/** O3: what of an observation cannot be told from a stale read, and when a read may begin that can; undefined when all can. */
+export function doubtOf(
+  record: SyncRecord,
+  link: Link,
+  system: SystemRules,
+  seenNow: PresentObservation,
+  rules: SyncRules,
+): { readonly rereadAfterMs: number; readonly fields: readonly string[] } | undefined {
+  const reverted = revertedInFlight(link, seenNow, rules);
+  if (reverted.length > 0) return { rereadAfterMs: seenNow.readBeganAtMs + IN_FLIGHT_WAIT_MS, fields: reverted };
+  const doubtful = doubtfulFields(record, link, system, seenNow, rules);
+  if (doubtful.length === 0) return undefined;
+  const settleMs = system.stampResolutionMs + system.readLagMs;
+  return { rereadAfterMs: Math.max(trustedFromMs(link, system), seenNow.readBeganAtMs + settleMs), fields: doubtful };
+}
+
+/** Fields whose value cannot be told from a stale read, given what we saw and wrote before. */
+function doubtfulFields(
+  record: SyncRecord,
+  link: Link,
+  system: SystemRules,
+  seenNow: PresentObservation,
+  rules: SyncRules,
+): string[] {
+  const notYetShown = Object.entries(seenNow.witnesses)
+    .filter(([field, witness]) => {
+      const now = seenNow.fields[field];
+      // A lagging replica: the hint's edit is newer than the row that was read, and the read is too fresh to overrule it.
+      return (
+        now !== undefined &&
+        !sameValue(rules, field, witness.value, now) &&
+        seenNow.stampMs + system.stampResolutionMs <= witness.atMs &&
+        seenNow.readBeganAtMs < witness.receivedAtMs + system.stampResolutionMs + system.readLagMs
+      );
+    })
+    .map(([field]) => field);
+  if (notYetShown.length > 0) return notYetShown;
+  if (seenNow.readBeganAtMs >= trustedFromMs(link, system)) return [];
+  const older = seenNow.stampMs < link.stampMs;
+  const sameStamp = link.stampMs > 0 && seenNow.stampMs === link.stampMs;
+  const doubtful: string[] = [];
+  for (const field of Object.keys(system.fields)) {
+    const now = seenNow.fields[field];
+    if (now === undefined) continue;
+    const seen = seenOf(record, link, field);
+    if ('value' in seen && sameValue(rules, field, seen.value, now)) continue;
+    if (isEcho(link, field, now, seenNow, rules)) continue;
+    const receipts = link.receipts.filter((receipt) => receipt.fields[field] !== undefined);
+    const equalsBefore = receipts.some((receipt) => {
+      const written = receipt.fields[field];
+      return written !== undefined && sameValue(rules, field, written.before, now);
+    });
+    // Another author's saved value, named by a hint, is no stale read: unless it is the very value we wrote over.
+    const witness = seenNow.witnesses[field];
+    const witnessed =
+      witness !== undefined &&
+      sameValue(rules, field, witness.value, now) &&
+      witness.atMs + system.stampResolutionMs > link.stampMs;
+    if (equalsBefore || (!witnessed && (older || sameStamp || receipts.length > 0))) doubtful.push(field);
+  }
+  return doubtful;
+}
+
+/**
+ * Fields that a claimed write is about to write, or has just written, and in which somebody saved the very value it
+ * writes over. Only what is there after the confirm tells which of the two came last.
+ */
+function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRules): string[] {
+  const { claim } = link;
+  if (claim === undefined || claim.untilMs <= seenNow.readBeganAtMs) return [];
+  const receipt = link.receipts.find((candidate) => candidate.id === claim.owner);
+  if (receipt === undefined || receipt.answeredAtMs !== undefined) return [];
+  return Object.entries(receipt.fields)
+    .filter(([field, { before, value }]) => {
+      const now = seenNow.fields[field];
+      const witness = seenNow.witnesses[field];
+      if (now === undefined || witness === undefined || witness.atMs <= receipt.claimedAtMs) return false;
+      return (
+        sameValue(rules, field, witness.value, now) &&
+        sameValue(rules, field, before, now) &&
+        !sameValue(rules, field, value, now)
+      );
+    })
+    .map(([field]) => field);
+}
+
+/** O2: the value of one of our own writes, and nobody else is known to have saved it since. */
+export function isEcho(link: Link, field: string, now: FieldValue, seenNow: PresentObservation, rules: SyncRules): boolean {
+  return link.receipts.some((receipt) => {
+    const written = receipt.fields[field];
+    if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
+    const witness = seenNow.witnesses[field];
+    if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs) return false;
+    // The row's modifier counts only where we never learnt whether the write happened.
+    return receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other';
+  });
+}

@@ -1,0 +1,71 @@
+import { settleConflict } from './decide-field.ts';
+import type { Draft } from './draft.ts';
+import type { FieldValue } from './field-value.ts';
+import { sameValue } from './link.ts';
+import type { PresentObservation } from './observation.ts';
+import type { Link, Receipt } from './record.ts';
+import type { SyncRules, SystemRules } from './rules.ts';
+
+/**
+ * O9: what a hint says was saved, and no read can show any more because our own write went over it between its verify
+ * read and its write. No system has a conditional batch write, so the hint is the only witness. It counts
+ * where the read shows our value, the edit was saved after the look that our write went by, its value is neither what we
+ * wrote nor what we wrote over, and nothing that is later from that side was decided. Each counts once.
+ */
+export function decideWitnesses(
+  draft: Draft,
+  link: Link,
+  system: SystemRules,
+  seenNow: PresentObservation,
+  rules: SyncRules,
+): void {
+  for (const [field, witness] of Object.entries(seenNow.witnesses)) {
+    const now = seenNow.fields[field];
+    if (now === undefined || system.fields[field] === undefined || sameValue(rules, field, witness.value, now)) continue;
+    if (witness.atMs <= (link.witnessed?.[field] ?? 0)) continue;
+    const write = writeOver(link, field, witness.value, witness.atMs, now, rules);
+    if (write === undefined) continue;
+    const record = draft.fields[field];
+    if (record?.by === draft.system && record.atMs > witness.atMs) continue;
+    draft.witnessed[field] = witness.atMs;
+    draft.touched = true;
+    const sighting = { field, now: witness.value, time: { atMs: witness.atMs }, admitted: system.fields[field] !== 'out' };
+    const held = draft.holds[field];
+    if (held !== undefined || !sighting.admitted) {
+      draft.hasLoser = true;
+      draft.lines.push({
+        event: 'witnessed',
+        field,
+        rule: 'O9',
+        reason: sighting.admitted
+          ? 'overwritten by our own write; the field waits for a person already'
+          : 'this system only receives the field',
+        by: draft.system,
+        atMs: witness.atMs,
+        to: record?.value ?? null,
+        lost: { value: witness.value, by: draft.system, atMs: witness.atMs },
+      });
+      continue;
+    }
+    const strategy = rules.fields[field]?.strategy ?? { kind: 'last-write-wins' };
+    settleConflict(draft, sighting, write.before, 'O9', strategy, seenNow, rules);
+  }
+}
+
+/** The write of ours that went over the witnessed value: the newest that wrote what is there now. */
+function writeOver(
+  link: Link,
+  field: string,
+  value: FieldValue,
+  atMs: number,
+  now: FieldValue,
+  rules: SyncRules,
+): Receipt['fields'][string] | undefined {
+  for (const receipt of [...(link.spent ?? []), ...link.receipts].reverse()) {
+    const written = receipt.fields[field];
+    if (written === undefined || !sameValue(rules, field, written.value, now)) continue;
+    const neither = !sameValue(rules, field, written.value, value) && !sameValue(rules, field, written.before, value);
+    return neither && atMs > receipt.stampMs ? written : undefined;
+  }
+  return undefined;
+}
