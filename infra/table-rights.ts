@@ -44,7 +44,10 @@ export const tableRights: Readonly<Partial<Record<FunctionName, TableRights>>> =
     table: ['dynamodb:BatchWriteItem'], // ledger lines
   },
   'sweep-deliveries': {
-    table: ['dynamodb:BatchGetItem'], // dirty records
+    table: [
+      'dynamodb:BatchGetItem', // dirty records
+      'dynamodb:PartiQLUpdate', // overrides whose time is over
+    ],
     dirtyIndex: ['dynamodb:Query'],
   },
   'operator-api': {

@@ -11,6 +11,7 @@ import {
   releaseClaim,
   wantOf,
 } from '../../shared/sync/delivery.ts';
+import { frozenIfLooping } from '../../shared/sync/freeze.ts';
 import type { Observation } from '../../shared/sync/observation.ts';
 import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
 import { backoffMs } from '../message-settlement.ts';
@@ -275,7 +276,10 @@ class DeliverRun {
           };
           steps.push({
             job,
-            step: (current) => ({ record: confirmWritten(current, system, job.owner, answer, now(), sync.rules), done: true }),
+            step: (current) => {
+              const confirmed = confirmWritten(current, system, job.owner, answer, now(), sync.rules);
+              return { ...frozenIfLooping(confirmed, system, now(), sync.rules), done: true };
+            },
           });
           this.jobs.tell(job, 'update', outcome.objectId);
           break;

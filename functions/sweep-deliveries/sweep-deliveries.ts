@@ -2,9 +2,10 @@ import type { CompiledSync } from '../../shared/config/compiled-sync.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import { deliveryMessages } from '../../shared/queue/envelopes.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
-import type { RecordStore } from '../../shared/store/record-store.ts';
+import type { RecordStore, StoredRecord } from '../../shared/store/record-store.ts';
 import type { RecordWorklist } from '../../shared/store/record-worklist.ts';
-import { dirtySystems, isClaimed } from '../../shared/sync/delivery.ts';
+import { dirtySystems, endOverrides, isClaimed } from '../../shared/sync/delivery.ts';
+import { commitOf } from '../record-commit.ts';
 
 /** Longer than any delivery takes in good times, shorter than anybody waits in bad ones. */
 const DIRTY_TOO_LONG_MS = 3 * 60_000;
@@ -14,38 +15,59 @@ const PAGES_MAX = 50;
 export interface SweepPorts {
   readonly tenant: string;
   readonly syncs: ReadonlyMap<string, CompiledSync>;
-  readonly records: Pick<RecordStore, 'getMany'>;
+  readonly records: Pick<RecordStore, 'getMany' | 'commitMany'>;
   readonly worklist: RecordWorklist;
   readonly senders: ReadonlyMap<string, MessageSender>; // delivery queues, by system
   readonly now: () => number;
   readonly newId: () => string;
 }
 
-/** Deliveries are derived from state, so whatever a lost message left behind is found here and sent again. */
-export async function sweepDeliveries(ports: SweepPorts): Promise<{ dirty: number; resent: number; oldestMs: number }> {
+/**
+ * Deliveries are derived from state, so whatever a lost message left behind is found here and sent again. What falls due by
+ * time alone (an override that ends) is found in the same way, and carried out.
+ */
+export async function sweepDeliveries(
+  ports: SweepPorts,
+): Promise<{ dirty: number; resent: number; ended: number; oldestMs: number }> {
   let cursor: string | undefined;
   let dirty = 0;
   let resent = 0;
+  let ended = 0;
   let oldestMs = 0;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const late = await ports.worklist.dirtyOlderThan(DIRTY_TOO_LONG_MS, { limit: PAGE, ...(cursor !== undefined && { cursor }) });
     dirty += late.items.length;
     for (const item of late.items) oldestMs = Math.max(oldestMs, ports.now() - item.dirtySinceMs);
-    resent += await resend(
+    const records = await ports.records.getMany(
       late.items.map((item) => item.recordId),
-      ports,
+      { consistent: true },
     );
+    ended += await endDueOverrides([...records.values()], ports);
+    resent += await resend([...records.values()], ports);
     cursor = late.cursor;
     if (cursor === undefined) break;
   }
-  return { dirty, resent, oldestMs };
+  return { dirty, resent, ended, oldestMs };
 }
 
-async function resend(recordIds: readonly string[], ports: SweepPorts): Promise<number> {
-  const records = await ports.records.getMany([...recordIds], { consistent: true });
+/** P8: the commit's own outbox sends the deliveries. A lost race is taken up by the next sweep. */
+async function endDueOverrides(records: readonly StoredRecord[], ports: SweepPorts): Promise<number> {
+  const commits = records.flatMap((record) => {
+    const sync = ports.syncs.get(record.sync);
+    if (sync === undefined) return [];
+    const over = endOverrides(record, ports.now());
+    if (over === undefined) return [];
+    const note = { correlationId: `sweep-${ports.newId()}`, lines: over.lines, decidedAtMs: ports.now() };
+    return [commitOf(over.record, { rules: sync.rules, nowMs: ports.now(), marks: record.marks, note })];
+  });
+  if (commits.length > 0) await ports.records.commitMany(commits);
+  return commits.length;
+}
+
+async function resend(records: readonly StoredRecord[], ports: SweepPorts): Promise<number> {
   const lanes = new Map<string, { system: string; sync: string; requests: DeliveryRequest[] }>();
   let count = 0;
-  for (const record of records.values()) {
+  for (const record of records) {
     const sync = ports.syncs.get(record.sync);
     if (sync === undefined) continue; // taken out of the config: nothing is asked of anybody any more
     for (const system of dirtySystems(record, sync.rules)) {

@@ -2,6 +2,8 @@ import { decideField, fieldTime } from './decide-field.ts';
 import { decideDeleted, decideMerged, decideMissing, decideOutside, decideQuarantined, undeleted } from './decide-lifecycle.ts';
 import { doubtOf } from './doubt.ts';
 import { Draft } from './draft.ts';
+import { frozenIfLooping } from './freeze.ts';
+import { isReaction, talliedReaction } from './guards/write-tally.ts';
 import type { LedgerLine } from './ledger.ts';
 import { afterBelievedRead, sameValue } from './link.ts';
 import type { Observation, PresentObservation } from './observation.ts';
@@ -76,20 +78,21 @@ function decidePresent(
   // A first look ends here even when every field agrees: from now on the link has a base.
   if (!draft.touched && link.observedAtMs > 0 && !overtakesOlderReads(link, seenNow, rules)) return { kind: 'unchanged' };
 
-  const { quarantine: _, ...kept } = link;
+  const { quarantine: _, writes: before, ...kept } = link;
+  const edited = draft.lines.some((one) => one.event === 'changed' && one.rule !== 'O5');
+  const isAnswer = edited && isReaction(link.deliveredAtMs, seenNow.stampMs);
+  const writes = isAnswer ? talliedReaction(before, seenNow.readBeganAtMs) : before;
   const own: Link = {
     ...afterBelievedRead(kept, seenNow.readBeganAtMs, system),
+    ...(writes !== undefined && { writes }),
     state: 'linked',
     stampMs: Math.max(link.stampMs, seenNow.stampMs),
     observedAtMs: Math.max(link.observedAtMs, seenNow.readBeganAtMs),
   };
   const next = draft.finish(own);
-  return {
-    kind: 'changed',
-    record: revived ? undeleted(next, seenNow.system) : next,
-    lines: draft.lines,
-    hasLoser: draft.hasLoser,
-  };
+  const alive = revived ? undeleted(next, seenNow.system) : next;
+  const { record: calmed, lines } = frozenIfLooping(alive, seenNow.system, seenNow.readBeganAtMs, rules);
+  return { kind: 'changed', record: calmed, lines: [...draft.lines, ...lines], hasLoser: draft.hasLoser };
 }
 
 /**

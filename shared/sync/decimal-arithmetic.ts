@@ -1,4 +1,4 @@
-import { decimalOf } from './decimal.ts';
+import { addDecimals, decimalOf } from './decimal.ts';
 import type { FieldValue } from './field-value.ts';
 
 // Exact arithmetic on decimals as `decimalOf` gives them: 0.1 + 0.2 is 0.3 here, and no digit of a long number is lost.
@@ -13,23 +13,14 @@ export function valueOfAmount(decimal: string): string | number {
   return decimalOf(Number(decimal)) === decimal ? Number(decimal) : decimal;
 }
 
-/** @returns undefined where the sum would have more digits than a decimal may have. */
-export function sumOf(a: string, b: string): string | undefined {
-  const [left, right, scale] = aligned(a, b);
-  return decimalOf(plain(left + right, scale));
-}
-
-/** @returns undefined where the difference would have more digits than a decimal may have. */
-export function differenceOf(a: string, b: string): string | undefined {
-  const [left, right, scale] = aligned(a, b);
-  return decimalOf(plain(left - right, scale));
-}
-
-/** @returns positive when `a` is greater, negative when `b` is. */
-export function compareAmounts(a: string, b: string): number {
-  const [left, right] = aligned(a, b);
-  if (left === right) return 0;
-  return left > right ? 1 : -1;
+/** `base` changes to `value`: the same change made to `kept`. Undefined where the outcome would have too many digits. */
+export function withSameChange(kept: string, base: string, value: string): string | undefined {
+  const sum = addDecimals([
+    { value: kept, sign: 1 },
+    { value, sign: 1 },
+    { value: base, sign: -1 },
+  ]);
+  return sum === undefined ? undefined : decimalOf(sum);
 }
 
 /** Whether `to` lies more than `percent` of `from` away from it. */
@@ -44,9 +35,9 @@ function magnitude(units: bigint): bigint {
 }
 
 /** Both as whole numbers of the smaller of their units. */
-function aligned(a: string, b: string): [bigint, bigint, number] {
+function aligned(a: string, b: string): [bigint, bigint] {
   const scale = Math.max(scaleOf(a), scaleOf(b));
-  return [unitsOf(a, scale), unitsOf(b, scale), scale];
+  return [unitsOf(a, scale), unitsOf(b, scale)];
 }
 
 function scaleOf(decimal: string): number {
@@ -56,12 +47,4 @@ function scaleOf(decimal: string): number {
 
 function unitsOf(decimal: string, scale: number): bigint {
   return BigInt(decimal.replace('.', '') + '0'.repeat(scale - scaleOf(decimal)));
-}
-
-function plain(units: bigint, scale: number): string {
-  const digits = magnitude(units)
-    .toString()
-    .padStart(scale + 1, '0');
-  const point = digits.length - scale;
-  return `${units < 0n ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}`;
 }

@@ -1,3 +1,4 @@
+import type { LoopLimits } from './guards/write-tally.ts';
 import type { FieldValue, FieldValues } from './field-value.ts';
 
 /** Which way a field travels between a system and the record: `in` only read from it, `out` only written to it. */
@@ -76,4 +77,6 @@ export interface SyncRules {
   readonly onDelete: 'archive' | 'unlink';
   /** An edit of a record that is deleted elsewhere at the same time: it survives and is shown, unless the delete is to win. */
   readonly onUpdateDelete?: 'edit-survives' | 'delete-wins';
+  /** When a record that keeps being written is frozen; the usual limits where absent. */
+  readonly loopLimits?: LoopLimits;
 }

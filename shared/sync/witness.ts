@@ -26,20 +26,17 @@ export function decideWitnesses(
     const write = writeOver(link, field, witness.value, witness.atMs, now, rules);
     if (write === undefined) continue;
     const record = draft.fields[field];
-    if (record?.by === draft.system && record.atMs > witness.atMs) continue;
     draft.witnessed[field] = witness.atMs;
     draft.touched = true;
     const sighting = { field, now: witness.value, time: { atMs: witness.atMs }, admitted: system.fields[field] !== 'out' };
-    const held = draft.holds[field];
-    if (held !== undefined || !sighting.admitted) {
+    const undecidable = whyNotDecided(draft, field, witness.atMs, sighting.admitted);
+    if (undecidable !== undefined) {
       draft.hasLoser = true;
       draft.lines.push({
         event: 'witnessed',
         field,
         rule: 'O9',
-        reason: sighting.admitted
-          ? 'overwritten by our own write; the field waits for a person already'
-          : 'this system only receives the field',
+        reason: undecidable,
         by: draft.system,
         atMs: witness.atMs,
         to: record?.value ?? null,
@@ -52,7 +49,20 @@ export function decideWitnesses(
   }
 }
 
-/** The write of ours that went over the witnessed value: the newest that wrote what is there now. */
+/** Why an overwritten edit is only told, not decided; undefined where it is to be decided. */
+function whyNotDecided(draft: Draft, field: string, atMs: number, admitted: boolean): string | undefined {
+  const record = draft.fields[field];
+  if (!admitted) return 'overwritten by our own write, in a field that this system only receives';
+  if (draft.holds[field] !== undefined) return 'overwritten by our own write; the field waits for a person already';
+  if (record?.by === draft.system && record.atMs > atMs)
+    return 'overwritten by our own write; a later edit from there has been decided';
+  return undefined;
+}
+
+/**
+ * The write of ours that went over the witnessed value: of those up to the one whose value is there now, the
+ * newest that went by a look from before the edit.
+ */
 function writeOver(
   link: Link,
   field: string,
@@ -61,11 +71,10 @@ function writeOver(
   now: FieldValue,
   rules: SyncRules,
 ): Receipt['fields'][string] | undefined {
-  for (const receipt of [...(link.spent ?? []), ...link.receipts].reverse()) {
-    const written = receipt.fields[field];
-    if (written === undefined || !sameValue(rules, field, written.value, now)) continue;
-    const neither = !sameValue(rules, field, written.value, value) && !sameValue(rules, field, written.before, value);
-    return neither && atMs > receipt.stampMs ? written : undefined;
-  }
-  return undefined;
+  const writes = [...(link.spent ?? []), ...link.receipts].filter((receipt) => receipt.fields[field] !== undefined);
+  const shown = writes.findLastIndex(({ fields }) => sameValue(rules, field, fields[field]?.value ?? null, now)); // others are on their way
+  const written = writes.slice(0, shown + 1).findLast((receipt) => receipt.stampMs < atMs)?.fields[field];
+  if (written === undefined) return undefined;
+  const isOurs = sameValue(rules, field, written.value, value) || sameValue(rules, field, written.before, value);
+  return isOurs ? undefined : written;
 }

@@ -1,4 +1,5 @@
-import { amountOf, changesByMoreThan, compareAmounts } from '../decimal-arithmetic.ts';
+import { compareDecimals } from '../decimal.ts';
+import { amountOf, changesByMoreThan } from '../decimal-arithmetic.ts';
 import type { FieldValue } from '../field-value.ts';
 import type { PolicySpec } from '../rules.ts';
 import type { Admission } from './policy-edit.ts';
@@ -20,9 +21,9 @@ export function approvalOf(policy: ApprovalSpec, base: FieldValue, value: FieldV
     return { kind: 'hold', rule, reason: 'a value that is no number cannot be compared: a person has to approve of it' };
   switch (policy.kind) {
     case 'increase-needs-approval':
-      return compareAmounts(to, from) > 0 ? { kind: 'hold', rule, reason: 'an increase needs approval' } : { kind: 'admit' };
+      return compareDecimals(to, from) > 0 ? { kind: 'hold', rule, reason: 'an increase needs approval' } : { kind: 'admit' };
     case 'decrease-needs-approval':
-      return compareAmounts(to, from) < 0 ? { kind: 'hold', rule, reason: 'a decrease needs approval' } : { kind: 'admit' };
+      return compareDecimals(to, from) < 0 ? { kind: 'hold', rule, reason: 'a decrease needs approval' } : { kind: 'admit' };
     case 'change-needs-approval':
       return changesByMoreThan(from, to, amountOf(policy.abovePercent) ?? '0')
         ? { kind: 'hold', rule, reason: `a change of more than ${policy.abovePercent} % needs approval` }

@@ -1,4 +1,5 @@
-import { amountOf, compareAmounts } from '../decimal-arithmetic.ts';
+import { compareDecimals } from '../decimal.ts';
+import { amountOf } from '../decimal-arithmetic.ts';
 import type { FieldValue } from '../field-value.ts';
 import type { PolicySpec } from '../rules.ts';
 import type { Admission } from './policy-edit.ts';
@@ -12,7 +13,7 @@ export function withinBound({ kind, bound }: BoundSpec, value: FieldValue): Admi
   const limit = amountOf(bound);
   if (amount === undefined || limit === undefined)
     return { kind: 'hold', rule: 'P3', reason: `a value that is no number cannot be compared with the bound of ${bound}` };
-  const order = compareAmounts(amount, limit);
+  const order = compareDecimals(amount, limit);
   if (kind === 'never-below')
     return order < 0 ? { kind: 'refuse', rule: 'P3', reason: `never below ${bound}` } : { kind: 'admit' };
   return order > 0 ? { kind: 'refuse', rule: 'P3', reason: `never above ${bound}` } : { kind: 'admit' };

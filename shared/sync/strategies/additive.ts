@@ -1,4 +1,4 @@
-import { amountOf, differenceOf, sumOf, valueOfAmount } from '../decimal-arithmetic.ts';
+import { amountOf, valueOfAmount, withSameChange } from '../decimal-arithmetic.ts';
 import type { FieldConflict, Verdict } from './conflict.ts';
 
 /**
@@ -14,8 +14,7 @@ export function addUp({ base, record, observed }: FieldConflict): Verdict {
   const shown = amountOf(observed.value ?? 0);
   if (from === undefined || kept === undefined || shown === undefined)
     return nobody('only numbers can be added up: a person has to choose');
-  const added = differenceOf(shown, from);
-  const sum = added === undefined ? undefined : sumOf(kept, added);
+  const sum = withSameChange(kept, from, shown);
   if (sum === undefined) return nobody('the sum has too many digits: a person has to choose');
   return { winner: 'merged', value: valueOfAmount(sum), rule: 'S6', reason: 'both changes are added up' };
 }

@@ -1,5 +1,6 @@
 import { calendarDay } from '../calendar-day.ts';
-import { amountOf, compareAmounts } from '../decimal-arithmetic.ts';
+import { compareDecimals } from '../decimal.ts';
+import { amountOf } from '../decimal-arithmetic.ts';
 import type { FieldValue } from '../field-value.ts';
 
 /** What a value is compared as. */
@@ -47,7 +48,7 @@ function orderedOf(value: FieldValue): Ordered | undefined {
     return { sort: 'truth', text, compare: (other) => Number(text) - Number(other) };
   }
   const amount = amountOf(value);
-  if (amount !== undefined) return { sort: 'number', text: amount, compare: (other) => compareAmounts(amount, other) };
+  if (amount !== undefined) return { sort: 'number', text: amount, compare: (other) => compareDecimals(amount, other) };
   const text = String(value).trim().normalize('NFC');
   if (DAY.test(text) && calendarDay(text) === text)
     return { sort: 'day', text, compare: (other) => compareCodeUnits(text, other) };
