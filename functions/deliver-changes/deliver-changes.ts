@@ -30,6 +30,7 @@ import {
   type Step,
   TRANSACTIONS_AT_ONCE,
 } from './jobs.ts';
+import { type BlockedUpdate, UniqueValues } from './unique-values.ts';
 
 export type { DeliveredChange, DeliverPorts, DeliverResult } from './jobs.ts';
 
@@ -265,6 +266,7 @@ class DeliverRun {
     const steps: { job: Job; step: Step }[] = [];
     const gone: Job[] = [];
     const unwritten: Job[] = [];
+    const blocked: BlockedUpdate[] = [];
     for (const job of jobs) {
       const outcome = outcomeOf(job) ?? { outcome: 'unknown', message: 'the answer left it out' };
       switch (outcome.outcome) {
@@ -295,8 +297,12 @@ class DeliverRun {
           // The claim stays: only its end makes sure that a late write meets no newer one.
           this.jobs.putBack(job.request, LEASE_MS, 'the outcome of a write is unknown');
           break;
-        case 'rejected':
-        case 'duplicate': {
+        case 'duplicate':
+        case 'rejected': {
+          if (outcome.outcome === 'duplicate' && outcome.existingObjectId !== undefined && isKind(job, 'update')) {
+            blocked.push({ job, existingObjectId: outcome.existingObjectId });
+            break;
+          }
           const refusal = { ...refusalOf(outcome), atMs: now() };
           steps.push({ job, step: this.jobs.refusing(job, refusal) });
           this.jobs.tell(job, 'refused', job.record.links[system]?.objectId ?? '', refusal.code);
@@ -305,6 +311,9 @@ class DeliverRun {
       }
     }
     await this.jobs.commitSteps(steps);
+    for (const { job, existingObjectId } of await new UniqueValues(this.jobs).changeHands(blocked)) {
+      await this.jobs.refuse(job, 'DUPLICATE', `object ${existingObjectId} already has a unique value of it`);
+    }
     await this.jobs.release([...gone, ...unwritten]);
     return gone.map((job) => job.request);
   }

@@ -153,3 +153,42 @@ describe('a system that only receives', () => {
     expect(crms.salesforce.object('Contact', ada.salesforce)?.deleted).toBe(false);
   });
 });
+
+describe('F54: unique values that change hands in HubSpot', () => {
+  /** Delivers what is asked until nothing is put back. */
+  async function deliverUntilQuiet(recordIds: readonly string[]): Promise<void> {
+    let open = recordIds.map((recordId) => crms.request(recordId));
+    for (let round = 0; round < 8 && open.length > 0; round += 1) {
+      const { later } = await crms.deliver('hubspot', open);
+      crms.clock.advance(Math.max(0, ...later.map(({ delayMs }) => delayMs)));
+      open = later.map(({ request }) => ({ ...request, attempts: request.attempts + 1 }));
+    }
+  }
+
+  it.each([2, 3])('W9: a ring of %i contacts swap their addresses, and each record keeps its object', async (count) => {
+    const people = [];
+    for (let n = 0; n < count; n += 1) people.push(await crms.linkedPerson());
+    const addresses = people.map((person) => String(crms.held('hubspot', person.hubspot).email));
+    // In Salesforce an address is not unique: each takes the next one's.
+    for (const [n, person] of people.entries()) {
+      await crms.process('salesforce', [crms.edit('salesforce', person.salesforce, { email: addresses[(n + 1) % count] ?? '' })]);
+    }
+    await deliverUntilQuiet(people.map(({ recordId }) => recordId));
+    for (const [n, person] of people.entries()) {
+      expect(crms.held('hubspot', person.hubspot).email).toBe(addresses[(n + 1) % count]);
+      expect(await crms.dirty(person.recordId)).toEqual([]);
+      expect((await crms.record(person.recordId)).links.hubspot?.refusal).toBeUndefined();
+    }
+  });
+
+  it('W8: one that nobody gives up is shown with the object that has it', async () => {
+    const [ada, bob] = [await crms.linkedPerson(), await crms.linkedPerson()];
+    const taken = String(crms.held('hubspot', bob.hubspot).email);
+    await crms.process('salesforce', [crms.edit('salesforce', ada.salesforce, { email: taken })]);
+    await deliverUntilQuiet([ada.recordId]);
+    expect((await crms.record(ada.recordId)).links.hubspot?.refusal).toMatchObject({
+      code: 'DUPLICATE',
+      message: expect.stringContaining(bob.hubspot),
+    });
+  });
+});
