@@ -5,7 +5,10 @@ import type { Direction, FieldRules, SyncRules, SystemRules } from '../sync/rule
 import type { CompiledSide, CompiledSync } from './compiled-sync.ts';
 import type { ConcordConfig, FullNameConfig, SyncConfig, SystemConfig } from './define-sync.ts';
 import { canonOf, type FieldMapping, mappingsOf } from './field-mapping.ts';
+import { canaryOf, guardLimitsOf, loopLimitsOf } from './guard-config.ts';
 import { compiledMatchKey } from './match-key.ts';
+import { qualityRulesOf } from './quality-config.ts';
+import { decisionRulesOf } from './strategy-rules.ts';
 
 /** What the connectors are known to do, where the config does not say otherwise. */
 const TRAITS: Readonly<Record<SystemConfig['connector'], { readonly stampResolutionMs: number; readonly readLagMs: number }>> = {
@@ -26,7 +29,7 @@ export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledS
   );
   const fields = Object.entries(sync.fields).map(([field, spec]): [string, FieldRules] => [
     field,
-    { canon: canonOf(spec), strategy: spec.strategy ?? sync.strategy },
+    { canon: canonOf(spec), ...decisionRulesOf(spec, sync) },
   ]);
   const rules: SyncRules = {
     sync: sync.name,
@@ -35,6 +38,7 @@ export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledS
     firstSync: sync.firstSync,
     onDelete: sync.onDelete,
     ...(sync.onUpdateDelete !== undefined && { onUpdateDelete: sync.onUpdateDelete }),
+    loopLimits: loopLimitsOf(sync.guards),
   };
   return {
     name: sync.name,
@@ -42,6 +46,9 @@ export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledS
     sides: Object.fromEntries(compiled.map(({ side }) => [side.system, side])),
     matchKeys: sync.matchKeys.map((keyFields) => compiledMatchKey(keyFields, sync.fields)),
     poll: sync.poll,
+    guards: guardLimitsOf(sync.guards),
+    ...(sync.canary !== undefined && { canary: canaryOf(sync.canary) }),
+    ...(sync.quality !== undefined && { quality: qualityRulesOf(sync.quality, sync.fields) }),
   };
 }
 

@@ -1,5 +1,8 @@
 import type { NativeValues } from '../sync/change-hint.ts';
 import type { FieldValues } from '../sync/field-value.ts';
+import type { Canary } from '../sync/guards/canary.ts';
+import type { GuardLimits } from '../sync/guards/write-guard.ts';
+import type { QualityRules } from '../sync/quality/quality-rules.ts';
 import type { SyncRules } from '../sync/rules.ts';
 
 /** One system's side of a sync, ready to run. */
@@ -38,4 +41,9 @@ export interface CompiledSync {
   readonly sides: Readonly<Record<string, CompiledSide>>; // by system
   readonly matchKeys: readonly MatchKey[]; // tried in order
   readonly poll: { readonly everyMinutes: number; readonly overlapMinutes: number };
+  /** What is asked of an object before it is merged; absent where nothing is. */
+  readonly quality?: QualityRules;
+  /** How much may be written to a system within a day without an approval. */
+  readonly guards: GuardLimits;
+  readonly canary?: Canary;
 }

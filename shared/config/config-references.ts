@@ -1,13 +1,15 @@
 import * as z from 'zod';
 import { transformsOfKind } from './field-mapping.ts';
+import { canaryFaults, looseCanary } from './guard-faults.ts';
 import { didYouMean } from './nearest-name.ts';
+import { looseQuality, qualityFaults } from './quality-faults.ts';
+import { loosePolicies, looseStrategy, strategyFaults } from './strategy-faults.ts';
 
 // What a schema cannot say: names that must refer to one another, and settings that must fit together.
 
 // Whatever has a wrong shape is left out here, for the schema names it: so one run shows all faults of both sorts.
 const text = z.string().optional().catch(undefined);
 const looseRecord = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value).catch({});
-const looseStrategy = z.object({ kind: text, system: text }).catch({});
 const looseSide = z.preprocess(
   (given) => (typeof given === 'string' ? { field: given } : given),
   z
@@ -20,13 +22,14 @@ const looseSide = z.preprocess(
 );
 const looseField = z
   .object({
-    kind: z.enum(['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist']).catch('text'),
+    kind: z.enum(['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set']).catch('text'),
     defaultCountry: text,
     ignoreCase: z.boolean().optional().catch(undefined),
     strategy: looseStrategy.optional(),
+    policies: loosePolicies,
     in: looseRecord(looseSide),
   })
-  .catch({ kind: 'text', in: {} });
+  .catch({ kind: 'text', policies: [], in: {} });
 const looseFullName = z.object({ system: text, field: text, first: text, last: text, direction: text }).catch({});
 const looseSync = z
   .object({
@@ -38,6 +41,8 @@ const looseSync = z
     strategy: looseStrategy,
     firstSync: looseStrategy,
     poll: z.object({ everyMinutes: z.number(), overlapMinutes: z.number() }).optional().catch(undefined),
+    quality: looseQuality,
+    canary: looseCanary,
   })
   .optional()
   .catch(undefined);
@@ -77,10 +82,11 @@ function syncFaults(sync: LooseSync, systems: LooseSystems): string[] {
     ...Object.entries(sync.fields).flatMap(([field, spec]) => fieldFaults(spec, `${at}.fields.${field}`, sync, field)),
     ...nativeFaults(sync, at, systems),
     ...fullNameFaults(sync, at),
-    ...preferenceFaults(sync.strategy, `${at}.strategy`, taking),
-    ...preferenceFaults(sync.firstSync, `${at}.firstSync`, taking),
+    ...strategyFaults(sync, at, (field) => directionsOf(sync, field)),
     ...matchKeyFaults(sync, at),
     ...pollFaults(sync, at),
+    ...qualityFaults(sync.quality, Object.keys(sync.fields), `${at}.quality`),
+    ...canaryFaults(sync.canary, sync.fields, taking, `${at}.canary`, (field) => directionsOf(sync, field)),
   ];
 }
 
@@ -110,7 +116,6 @@ function fieldFaults(spec: LooseField, at: string, sync: LooseSync, field: strin
       `${at}.in.${system}.transform: "${transform.kind}" does not fit a field of kind ${spec.kind}; use ${fitting.join(', ')}, or set kind: ${kinds.map((kind) => `'${kind}'`).join(' or ')}`,
     );
   }
-  if (spec.strategy !== undefined) faults.push(...fieldStrategyFaults(spec, spec.strategy, `${at}.strategy`, sync, field));
   return faults;
 }
 
@@ -137,30 +142,6 @@ function travelFaults(directions: ReadonlyMap<string, string>, at: string): stri
   if (ways.every((way) => way === 'in'))
     return [`${at}: is read everywhere and written nowhere; give one side the direction 'both' or 'out'`];
   return [];
-}
-
-function fieldStrategyFaults(
-  spec: LooseField,
-  strategy: LooseSync['strategy'],
-  at: string,
-  sync: LooseSync,
-  field: string,
-): string[] {
-  const { kind, system } = strategy;
-  const taking = Object.keys(sync.objects);
-  if (kind === 'prefer-system' && system !== undefined && taking.includes(system)) {
-    const direction = directionsOf(sync, field).get(system);
-    if (direction === undefined)
-      return [`${at}.system: "${system}" has no such field; map the field there, or prefer another system`];
-    if (direction === 'out' && spec.in !== undefined)
-      return [`${at}.system: "${system}" only receives this field, so it has nothing to prefer; prefer another system`];
-  }
-  return preferenceFaults(strategy, at, taking);
-}
-
-function preferenceFaults({ kind, system }: LooseSync['strategy'], at: string, taking: readonly string[]): string[] {
-  if (kind !== 'prefer-system' || system === undefined || taking.includes(system)) return [];
-  return [`${at}.system: "${system}" takes no part in this sync${didYouMean(system, taking, listed(taking))}`];
 }
 
 /** Each native field belongs to one canonical field, or to one full name. */

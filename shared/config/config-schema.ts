@@ -1,36 +1,18 @@
 import * as z from 'zod';
 import { nativeValueSchema } from '../sync/change-hint.ts';
 import { isPhoneCountry } from '../sync/phone-number.ts';
+import { canarySchema, guardsSchema } from './guard-schema.ts';
+import { qualitySchema } from './quality-schema.ts';
 import { kindIn, name, named, nativeName, notA, oneOf, settings, wholeNumber } from './schema-words.ts';
+import { isKindOfWhole, policiesSchema, strategySchema } from './strategy-schema.ts';
 
 // The shape of the config, word by word. How its names refer to one another is `config-references.ts`.
 
-const KINDS = ['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist'] as const;
+const KINDS = ['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set'] as const;
 const PLAIN_TRANSFORMS = ['text', 'trim', 'lower-case', 'upper-case', 'email', 'number-text', 'boolean-text', 'date'] as const;
 const TRANSFORM_WORDS =
-  'use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table)';
-const STRATEGY_WORDS = 'use lastWriteWins(), preferSystem(system, reason) or manual()';
+  'use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table), separated(separator)';
 const SIDE_WORDS = 'give the name of a field, or { field, transform, direction }';
-
-const strategy = z.discriminatedUnion(
-  'kind',
-  [
-    settings({ kind: z.literal('last-write-wins') }, 'lastWriteWins()'),
-    settings(
-      {
-        kind: z.literal('prefer-system'),
-        system: name,
-        reason: z
-          .string({ error: notA('a reason', 'say why this system is preferred: the ledger shows it') })
-          .trim()
-          .min(1, { error: 'is empty; say why this system is preferred: the ledger shows it' }),
-      },
-      'preferSystem(system, reason)',
-    ),
-    settings({ kind: z.literal('manual') }, 'manual()'),
-  ],
-  { error: (issue) => notA('a strategy', STRATEGY_WORDS)({ ...issue, input: kindIn(issue.input) }) },
-);
 
 const country = z.string({ error: notA('a country', "use its two-letter code, such as 'AU'") }).refine(isPhoneCountry, {
   error: notA('a country that telephone numbers know', "use its two-letter ISO code in capitals, such as 'AU' or 'GB'"),
@@ -49,12 +31,17 @@ const choiceTable = z.record(choice, choiceList, {
   error: notA('a table of choices', 'give { canonical: native } for each choice'),
 });
 
+const separator = z
+  .string({ error: notA('a separator', "give what stands between two members, such as ', '") })
+  .min(1, { error: "is empty; give what stands between two members, such as ', '" });
+
 const transform = z.discriminatedUnion(
   'kind',
   [
     settings({ kind: z.literal(PLAIN_TRANSFORMS) }, 'this transform'),
     settings({ kind: z.literal('phone'), defaultCountry: country }, 'phone(country)'),
     settings({ kind: z.literal('picklist'), table: choiceTable }, 'picklist(table)'),
+    settings({ kind: z.literal('separated'), separator }, 'separated(separator)'),
   ],
   { error: (issue) => notA('a transform', TRANSFORM_WORDS)({ ...issue, input: kindIn(issue.input) }) },
 );
@@ -76,7 +63,8 @@ const field = settings(
     kind: oneOf(KINDS, 'a kind of field').optional(),
     defaultCountry: country.optional(),
     ignoreCase: z.boolean({ error: notA('yes or no', 'use true or false') }).optional(),
-    strategy: strategy.optional(),
+    strategy: strategySchema.optional(),
+    policies: policiesSchema.optional(),
     in: named(side, 'a list of systems'),
   },
   'a field',
@@ -127,10 +115,13 @@ const sync = settings(
       }),
       { error: notA('a list of match keys', "give a list of lists of fields, such as [['personNumber'], ['email']]") },
     ),
-    strategy,
-    firstSync: strategy,
+    strategy: strategySchema,
+    firstSync: strategySchema,
     onDelete: oneOf(['archive', 'unlink'], 'a way to treat deletions'),
     onUpdateDelete: oneOf(['edit-survives', 'delete-wins'], 'a way to treat an edit against a deletion').optional(),
+    quality: qualitySchema.optional(),
+    guards: guardsSchema.optional(),
+    canary: canarySchema.optional(),
     poll: settings({ everyMinutes: wholeNumber(1, 1_440, 'minutes'), overlapMinutes: wholeNumber(1, 1_440, 'minutes') }, 'poll'),
   },
   'a sync',
@@ -174,7 +165,7 @@ const namedSyncs = z.object({ syncs: z.array(z.object({ name: z.string() }).part
 
 /** Syncs are named, not numbered, in a path; and what has no kind is itself at fault, not the kind. */
 function pathIn(config: unknown, path: readonly PropertyKey[]): string {
-  const steps = path.at(-1) === 'kind' && (path.at(-2) === 'transform' || path.at(-2) === 'strategy') ? path.slice(0, -1) : path;
+  const steps = isKindOfWhole(path) ? path.slice(0, -1) : path;
   const syncs = namedSyncs.safeParse(config).data?.syncs ?? [];
   return steps
     .map((step, index) => (index === 1 && path[0] === 'syncs' && typeof step === 'number' ? (syncs[step]?.name ?? step) : step))

@@ -1,21 +1,42 @@
 import type { CountryCode } from 'libphonenumber-js';
 import type { NativeValue } from '../sync/change-hint.ts';
 import type { Direction } from '../sync/rules.ts';
+import type { CanaryConfig, GuardConfig } from './guard-config.ts';
+import type { QualityConfig } from './quality-config.ts';
+import type { Policy, Strategy, SyncStrategy } from './strategy-config.ts';
 
-// The words of `concord.config.ts`. All of it is plain data: only the functions that map fields carry the code that
-// does it. docs/configuration.md explains every key.
+// The words of `concord.config.ts`. All of it is plain data, but for functions of the user's own: only the functions that
+// map fields carry the code that does it. docs/configuration.md explains every key.
 
-/** How two concurrent edits of one field are decided. */
-export type Strategy<System extends string = string> =
-  | { readonly kind: 'last-write-wins' }
-  | { readonly kind: 'prefer-system'; readonly system: System; readonly reason: string }
-  | { readonly kind: 'manual' };
+export type { CustomDecision } from '../sync/rules.ts';
+export type { BusinessRule, PlainStrategy, Policy, Strategy, SyncStrategy } from './strategy-config.ts';
+export {
+  additive,
+  businessRules,
+  changeNeedsApproval,
+  custom,
+  decreaseNeedsApproval,
+  fillOnly,
+  firstWriteWins,
+  increaseNeedsApproval,
+  lastWriteWins,
+  manual,
+  maximum,
+  minimum,
+  neverAbove,
+  neverBelow,
+  ownValue,
+  preferSystem,
+  setUnion,
+  sourceOfTruth,
+} from './strategy-config.ts';
 
 /** How a system's form of a value becomes the canonical one and back. */
 export type TransformSpec =
   | { readonly kind: 'text' | 'trim' | 'lower-case' | 'upper-case' | 'email' | 'number-text' | 'boolean-text' | 'date' }
   | { readonly kind: 'phone'; readonly defaultCountry: CountryCode }
-  | { readonly kind: 'picklist'; readonly table: ChoiceTable };
+  | { readonly kind: 'picklist'; readonly table: ChoiceTable }
+  | { readonly kind: 'separated'; readonly separator: string };
 
 /** The system's choice by the canonical one; of several, the first is written and all are read. */
 export type ChoiceTable = Readonly<Record<string, string | readonly string[]>>;
@@ -26,6 +47,8 @@ export type FieldSide = string | { readonly field: string; readonly transform?: 
 interface FieldBasics<System extends string> {
   /** Instead of the sync's strategy. */
   readonly strategy?: Strategy<System>;
+  /** Which edits the field takes at all, also those that nobody contests. */
+  readonly policies?: readonly Policy<System>[];
   /** By system. */
   readonly in: { readonly [S in System]?: FieldSide };
 }
@@ -34,7 +57,7 @@ interface FieldBasics<System extends string> {
 export type FieldConfig<System extends string = string> = FieldBasics<System> &
   (
     | { readonly kind?: 'text' | 'picklist'; readonly ignoreCase?: boolean }
-    | { readonly kind: 'email' | 'date' | 'number' | 'boolean' }
+    | { readonly kind: 'email' | 'date' | 'number' | 'boolean' | 'set' }
     /** The country is that of numbers without a country code. */
     | { readonly kind: 'phone'; readonly defaultCountry: CountryCode }
   );
@@ -70,12 +93,18 @@ interface SyncSettings<System extends string, Field extends string> {
   readonly fullNames?: readonly FullNameConfig<NoInfer<System>, NoInfer<Field>>[];
   /** Fields by which objects of two systems are known to be the same one; tried in order. */
   readonly matchKeys: readonly (readonly NoInfer<Field>[])[];
-  readonly strategy: Strategy<NoInfer<System>>;
+  readonly strategy: SyncStrategy<NoInfer<System>>;
   /** Decides between two different values that were there before the sync. */
-  readonly firstSync: Strategy<NoInfer<System>>;
+  readonly firstSync: SyncStrategy<NoInfer<System>>;
   readonly onDelete: 'archive' | 'unlink';
   /** Of an edit and a deletion that do not know of each other: `edit-survives` (and waits for a person), unless said otherwise. */
   readonly onUpdateDelete?: 'edit-survives' | 'delete-wins';
+  /** What is asked of an object before it is merged. */
+  readonly quality?: QualityConfig<NoInfer<Field>>;
+  /** Where Concord stops by itself; on by default. */
+  readonly guards?: GuardConfig;
+  /** Objects that prove every hour that the sync works. */
+  readonly canary?: CanaryConfig<NoInfer<System>, NoInfer<Field>>;
   readonly poll: { readonly everyMinutes: number; readonly overlapMinutes: number };
 }
 
@@ -118,19 +147,6 @@ export function defineSync<const System extends string, const Field extends stri
   return sync;
 }
 
-/** The later edit wins. */
-export const lastWriteWins = (): Strategy<never> => ({ kind: 'last-write-wins' });
-
-/** One system wins. The reason is shown in the ledger, next to what lost. */
-export const preferSystem = <const System extends string>(system: System, reason: string): Strategy<System> => ({
-  kind: 'prefer-system',
-  system,
-  reason,
-});
-
-/** A person decides; until then each system keeps its own value. */
-export const manual = (): Strategy<never> => ({ kind: 'manual' });
-
 /** Text as it is, also where the field's kind would rewrite it: an e-mail address or a telephone number as it was typed. */
 export const text = (): TransformSpec => ({ kind: 'text' });
 export const trim = (): TransformSpec => ({ kind: 'trim' });
@@ -146,6 +162,8 @@ export const date = (): TransformSpec => ({ kind: 'date' });
 export const phone = (defaultCountry: CountryCode): TransformSpec => ({ kind: 'phone', defaultCountry });
 /** @param table - the system's choice by the canonical one; each choice has one partner, unless the field is one-way. */
 export const picklist = (table: ChoiceTable): TransformSpec => ({ kind: 'picklist', table });
+/** A set in one text field, its members with this between them. No member may contain it. */
+export const separated = (separator: string): TransformSpec => ({ kind: 'separated', separator });
 
 /** A field that is only read from its system (`in`), or only written to it (`out`). */
 export const oneWay = (field: string, direction: 'in' | 'out', transform?: TransformSpec): FieldSide => ({

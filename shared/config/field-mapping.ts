@@ -1,6 +1,7 @@
 import { type Canon, canons, phoneCanon } from '../sync/canon.ts';
 import type { NativeValue } from '../sync/change-hint.ts';
 import { choiceTableTransform } from '../sync/mapping/choice-table.ts';
+import { setTextTransform, setTransform } from '../sync/mapping/set-text.ts';
 import {
   booleanTextTransform,
   booleanTransform,
@@ -58,6 +59,7 @@ export function canonOf(config: FieldConfig): Canon {
     case 'date':
     case 'number':
     case 'boolean':
+    case 'set':
       return canons[config.kind];
     case 'picklist':
       return config.ignoreCase ? canons.picklistIgnoringCase : canons.picklist;
@@ -91,6 +93,10 @@ function transformOf(spec: TransformSpec | FieldConfig): Transform {
       return phoneTransform(spec.defaultCountry);
     case 'picklist':
       return choiceTableTransform('table' in spec ? spec.table : {});
+    case 'set':
+      return setTransform;
+    case 'separated':
+      return setTextTransform(spec.separator);
     default:
       return textTransform;
   }
@@ -105,6 +111,7 @@ export const transformsOfKind: Readonly<Record<FieldKind, readonly TransformSpec
   date: ['date'],
   number: ['number-text', 'picklist'],
   boolean: ['boolean-text', 'picklist'],
+  set: ['separated', 'picklist'],
 };
 
 /** Native values of each kind on which a mapping has to hold its laws. */
@@ -127,4 +134,5 @@ export const samplesOfKind: Readonly<Record<FieldKind, readonly NativeValue[]>> 
   date: [null, '', '2026-06-15', '1781481600000', '15/06/2026'],
   number: [null, '', '17', 17, '1234.50', '-0.5', 'about 5', '12345678901234567890'],
   boolean: [null, '', true, false, 'true', 'False'],
+  set: [null, '', 'b;a', ' a ; b ', 'a', 17],
 };

@@ -29,6 +29,7 @@ const link = z.object({
   t: z.array(ms.nullable()).max(3).optional(), // stamp, observed at, delivered at
   n: z.array(z.string()).optional(), // fields never seen
   d: z.record(z.string(), value).optional(), // fields seen to differ
+  k: z.record(z.string(), ms).optional(), // of those, when the value was made
   r: z.record(z.string(), z.tuple([value, value])).optional(), // renderings: sent, shown
   c: z.tuple([ms, z.union([z.int().nonnegative(), z.string()])]).optional(), // claim: until, position of its receipt or the owner
   p: z.array(receipt).optional(),
@@ -162,6 +163,9 @@ function encodeLink(each: Link, base: number, authorOf: (name: string) => number
   const differing = Object.entries(each.seen).flatMap(([field, seen]): [string, FieldValue][] =>
     'never' in seen ? [] : [[field, seen.value]],
   );
+  const made = Object.entries(each.seen).flatMap(([field, seen]): [string, number][] =>
+    'never' in seen || seen.atMs === undefined ? [] : [[field, seen.atMs - base]],
+  );
   const times = encodeTimes(each, base);
   return {
     ...(each.objectId !== undefined && { i: each.objectId }),
@@ -169,6 +173,7 @@ function encodeLink(each: Link, base: number, authorOf: (name: string) => number
     ...(times.length > 0 && { t: times }),
     ...(never.length > 0 && { n: never }),
     ...(differing.length > 0 && { d: Object.fromEntries(differing) }),
+    ...(made.length > 0 && { k: Object.fromEntries(made) }),
     ...(each.renderings && { r: mapped(each.renderings, ({ sent, shown }): [FieldValue, FieldValue] => [sent, shown]) }),
     ...(each.claim && { c: encodeClaim(each.claim, each.receipts, base) }),
     ...(each.receipts.length > 0 && { p: each.receipts.map((one) => encodeReceipt(one, base)) }),
@@ -189,7 +194,10 @@ function decodeLink(each: LinkBody, base: number, recordId: string, nameOf: (by:
   const [stamp, observed, delivered] = each.t ?? [];
   const seen: [string, Seen][] = [
     ...(each.n ?? []).map((field): [string, Seen] => [field, { never: true }]),
-    ...Object.entries(each.d ?? {}).map(([field, held]): [string, Seen] => [field, { value: held }]),
+    ...Object.entries(each.d ?? {}).map(([field, held]): [string, Seen] => {
+      const made = each.k !== undefined && Object.hasOwn(each.k, field) ? each.k[field] : undefined;
+      return [field, made === undefined ? { value: held } : { value: held, atMs: made + base }];
+    }),
   ];
   return {
     ...(each.i !== undefined && { objectId: each.i }),

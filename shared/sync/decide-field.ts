@@ -4,10 +4,10 @@ import type { FieldValue } from './field-value.ts';
 import type { LedgerLine } from './ledger.ts';
 import { sameValue, seenOf } from './link.ts';
 import type { FieldTime, PresentObservation } from './observation.ts';
-import { admit } from './policies/admit.ts';
+import { admit, admitMerged } from './policies/admit.ts';
 import type { Hold, Link, RecordField, Seen } from './record.ts';
 import type { FieldRules, StrategySpec, SyncRules, SystemRules } from './rules.ts';
-import { type FieldConflict, judge } from './strategies/judge.ts';
+import { type FieldConflict, judge, strongerClaim } from './strategies/judge.ts';
 import { compareVectors } from './version-vector.ts';
 
 /** What one field of a believed observation says. */
@@ -48,16 +48,18 @@ export function decideField(
     return;
   }
   const own = draft.overrides[field];
-  if (own !== undefined && admitted) {
-    // P8: this system has its own value of the field, and somebody there changed it.
+  if (own !== undefined && admitted && (own.untilMs === undefined || time.atMs < own.untilMs)) {
+    // P8: this system has its own value of the field, and somebody there changed it. Only a bound speaks against it.
+    if (!passesPolicies(draft, sighting, 'value' in seen ? seen.value : null, rules)) return;
     draft.overrides[field] = { ...own, value: now, atMs: time.atMs };
     draft.see(field, now);
     draft.lines.push({ ...lineOf(draft, sighting, 'override-set', 'P8'), from: own.value, to: now, reason: own.reason });
     return;
   }
   const strategy = rules.fields[field]?.strategy ?? { kind: 'last-write-wins' };
-  if (record !== undefined && sameValue(rules, field, recordValue, now) && !countsTwice(strategy, seen)) {
-    agree(draft, sighting, record, seen, strategy); // O4
+  const isOwn = hasOwnValue(rules.fields[field], draft.system);
+  if (record !== undefined && sameValue(rules, field, recordValue, now) && !countsTwice(strategy, seen) && !isOwn) {
+    agree(draft, sighting, record, seen, strategy, rules); // O4
     return;
   }
   if ('never' in seen) {
@@ -68,27 +70,19 @@ export function decideField(
     refuseEdit(draft, sighting, 'P1', `${draft.system} only receives this field`);
     return;
   }
-  const causal = causality(rules.fields[field], seenNow.vectors?.[field], record);
-  if (causal === 'before') {
-    refuseEdit(
-      draft,
-      sighting,
-      'V1',
-      'its author did not know of the newer edit that the record holds, and the record knows of his',
-    );
-    return;
-  }
   if (!passesPolicies(draft, sighting, seen.value, rules)) return;
+  const causal = causality(rules.fields[field], seenNow.vectors?.[field], record);
   const unrivalled = causal === undefined ? sameValue(rules, field, recordValue, seen.value) : causal === 'after';
   if (unrivalled) {
-    // O6: only this system changed. Causality beats a slow clock: the edit was made on the record's value.
-    const atMs = Math.max(time.atMs, (record?.atMs ?? 0) + 1);
-    const fromMs = time.fromMs === undefined ? undefined : Math.min(time.fromMs, atMs - 1);
-    setTo(draft, sighting, now, fromMs === undefined ? { atMs } : { atMs, fromMs }, seenNow, rules);
-    draft.lines.push({ ...lineOf(draft, sighting, 'changed', 'O6'), atMs, from: recordValue, to: now });
+    // O6: only this system changed.
+    const made = { ...sighting, time: laterThan(record?.atMs, time) };
+    setTo(draft, made, now, made.time, seenNow, rules);
+    draft.lines.push({ ...lineOf(draft, made, 'changed', 'O6'), from: recordValue, to: now });
     return;
   }
-  settleConflict(draft, sighting, seen.value, 'O7', strategy, seenNow, rules);
+  // What the record's edit was raised to by causality, its rival is raised to as well: both were made on the same base.
+  const rival = { ...sighting, time: laterThan(seen.atMs, time) };
+  settleConflict(draft, rival, seen.value, 'O7', strategy, seenNow, rules);
 }
 
 /** When the field changed: as a hint says, or else after our last look and by the row's stamp. */
@@ -97,6 +91,12 @@ export function fieldTime(link: Link, field: string, seenNow: PresentObservation
   if (exactMs !== undefined) return { atMs: exactMs };
   const latestMs = Math.min(seenNow.stampMs + system.stampResolutionMs - 1, seenNow.readBeganAtMs);
   return { atMs: latestMs, fromMs: Math.min(Math.max(0, link.observedAtMs - system.readLagMs), latestMs - 1) };
+}
+
+/** Causality beats a slow clock: an edit is later than what it was made on. */
+function laterThan(baseMs: number | undefined, time: FieldTime): FieldTime {
+  const atMs = Math.max(time.atMs, (baseMs ?? 0) + 1);
+  return time.fromMs === undefined ? { atMs } : { atMs, fromMs: Math.min(time.fromMs, atMs - 1) };
 }
 
 /** O8: the form in which this system is known to store what we sent. */
@@ -154,13 +154,35 @@ function countsTwice(strategy: StrategySpec, seen: Seen): boolean {
   return strategy.kind === 'additive' && 'value' in seen;
 }
 
-/** O4: both sides made the same edit; the later time is the field's (the earlier one, where the first edit wins). */
-function agree(draft: Draft, sighting: FieldSighting, record: RecordField, seen: Seen, strategy: StrategySpec): void {
-  const { field, now, time } = sighting;
-  if ('value' in seen) {
-    draft.lines.push(lineOf(draft, sighting, 'agreed', 'O4'));
-    const moves = strategy.kind === 'first-write-wins' ? time.atMs < record.atMs : time.atMs > record.atMs;
-    if (moves) draft.setField(field, { ...record, ...timeOf(time) });
+/** True where the named system's edits are its own, even one that happens to equal the record. */
+function hasOwnValue(rules: FieldRules | undefined, system: string): boolean {
+  return rules?.policies?.some((policy) => policy.kind === 'own-value' && policy.system === system) ?? false;
+}
+
+/**
+ * O4: both sides made the same edit. It goes on under the author and time that would win, or a third edit would win or lose by
+ * which of the two came first.
+ */
+function agree(
+  draft: Draft,
+  sighting: FieldSighting,
+  record: RecordField,
+  seen: Seen,
+  strategy: StrategySpec,
+  rules: SyncRules,
+): void {
+  const { field, now } = sighting;
+  if ('never' in seen) {
+    draft.see(field, now);
+    return;
+  }
+  const time = laterThan(seen.atMs, sighting.time);
+  const conflict = conflictOf(draft, { ...sighting, time }, seen.value, rules);
+  draft.lines.push(lineOf(draft, sighting, 'agreed', 'O4'));
+  const isAdmitted =
+    sighting.admitted && admit(rules.fields[field]?.policies ?? [], { ...conflict, record: conflict.record }).kind === 'admit';
+  if (isAdmitted && strongerClaim(strategy, conflict) === 'observed') {
+    draft.setField(field, { ...timeless(record), ...timeOf(time), by: draft.system });
   }
   draft.see(field, now);
 }
@@ -183,12 +205,19 @@ function decideFirstSight(draft: Draft, sighting: FieldSighting, seenNow: Presen
     });
     return;
   }
-  if (!passesPolicies(draft, sighting, null, rules)) return;
-  settleConflict(draft, sighting, null, 'O5', rules.firstSync, seenNow, rules);
+  if (!passesPolicies(draft, sighting, recordValue, rules)) return;
+  settleConflict(draft, sighting, null, 'O5', firstSightStrategy(rules, field), seenNow, rules);
+}
+
+/** Where the values themselves say which one it is, no side need be preferred. */
+function firstSightStrategy(rules: SyncRules, field: string): StrategySpec {
+  const strategy = rules.fields[field]?.strategy;
+  const byValue = strategy?.kind === 'maximum' || strategy?.kind === 'minimum' || strategy?.kind === 'set-union';
+  return byValue ? strategy : rules.firstSync;
 }
 
 /** Whether the field takes the edit at all (P2-P8). What it does not take is dealt with here. */
-function passesPolicies(draft: Draft, sighting: FieldSighting, base: FieldValue, rules: SyncRules): boolean {
+export function passesPolicies(draft: Draft, sighting: FieldSighting, base: FieldValue, rules: SyncRules, shown = true): boolean {
   const { field, now, time } = sighting;
   const policies = rules.fields[field]?.policies ?? [];
   if (policies.length === 0) return true;
@@ -204,10 +233,10 @@ function passesPolicies(draft: Draft, sighting: FieldSighting, base: FieldValue,
     case 'admit':
       return true;
     case 'refuse':
-      refuseEdit(draft, sighting, admission.rule, admission.reason);
+      refuseEdit(draft, sighting, admission.rule, admission.reason, shown);
       return false;
     case 'hold':
-      draft.see(field, now);
+      if (shown) draft.see(field, now, time.atMs);
       hold(draft, sighting, base, admission.rule, admission.reason);
       return false;
     case 'own-value':
@@ -218,7 +247,7 @@ function passesPolicies(draft: Draft, sighting: FieldSighting, base: FieldValue,
         atMs: time.atMs,
         ...(admission.untilMs !== undefined && { untilMs: admission.untilMs }),
       };
-      draft.see(field, now);
+      if (shown) draft.see(field, now);
       draft.lines.push({
         ...lineOf(draft, sighting, 'override-set', admission.rule),
         reason: admission.reason,
@@ -230,9 +259,9 @@ function passesPolicies(draft: Draft, sighting: FieldSighting, base: FieldValue,
 }
 
 /** The system gets the record's value back, and the ledger keeps the edit. */
-function refuseEdit(draft: Draft, { field, now, time }: FieldSighting, rule: string, reason: string): void {
+function refuseEdit(draft: Draft, { field, now, time }: FieldSighting, rule: string, reason: string, shown = true): void {
   const record = draft.fields[field];
-  draft.see(field, now);
+  if (shown) draft.see(field, now, time.atMs);
   draft.hasLoser = true;
   draft.lines.push({
     event: 'refused-edit',
@@ -261,18 +290,12 @@ export function settleConflict(
   rules: SyncRules,
 ): void {
   const { field, now, time } = sighting;
-  const current = draft.fields[field] ?? { value: null, atMs: 0, by: 'nobody' };
-  const conflict: FieldConflict = {
-    field,
-    base,
-    record: current,
-    observed: { value: now, ...time, by: draft.system },
-    rankOf: rankIn(rules),
-  };
+  const conflict = conflictOf(draft, sighting, base, rules);
+  const current = conflict.record;
   const verdict = judge(strategy, conflict);
   const rule = `${cause}/${verdict.rule}`;
   const isShown = cause !== 'O9';
-  if (isShown) draft.see(field, now);
+  if (isShown) draft.see(field, now, time.atMs);
   const lostNow = { value: now, by: draft.system, atMs: time.atMs };
   const lostRecord = { value: current.value, by: current.by, atMs: current.atMs };
   switch (verdict.winner) {
@@ -305,6 +328,11 @@ export function settleConflict(
       return;
     case 'merged': {
       const { value } = verdict;
+      const bounded = admitMerged(rules.fields[field]?.policies ?? [], value);
+      if (bounded.kind === 'hold') {
+        hold(draft, sighting, base, bounded.rule, bounded.reason);
+        return;
+      }
       draft.hasLoser = true;
       setTo(draft, sighting, value, { atMs: Math.max(time.atMs, current.atMs) }, seenNow, rules, isShown);
       const line = { ...lineOf(draft, sighting, 'changed', rule), reason: verdict.reason, from: current.value, to: value };
@@ -313,6 +341,11 @@ export function settleConflict(
       if (strategy.kind === 'custom') draft.lines.push({ ...line, event: 'kept', lost: lostRecord });
     }
   }
+}
+
+function conflictOf(draft: Draft, { field, now, time }: FieldSighting, base: FieldValue, rules: SyncRules): FieldConflict {
+  const record = draft.fields[field] ?? { value: null, atMs: 0, by: 'nobody' };
+  return { field, base, record, observed: { value: now, ...time, by: draft.system }, rankOf: rankIn(rules) };
 }
 
 /** The record takes a value. `shown`: the observed system holds what was seen there (not so where only a hint tells of it). */
@@ -327,18 +360,23 @@ function setTo(
 ): void {
   const vector = rules.fields[field]?.versionVector ? draft.nextVector(field, seenNow.vectors?.[field]) : undefined;
   draft.setField(field, { value, ...timeOf(time), by: draft.system, ...(vector !== undefined && { vector }) });
-  if (shown) draft.see(field, now);
+  if (shown) draft.see(field, now, time.atMs);
 }
 
 function causality(
   rules: FieldRules | undefined,
   known: Readonly<Record<string, number>> | undefined,
   record: RecordField | undefined,
-): 'before' | 'after' | 'concurrent' | undefined {
+): 'after' | 'concurrent' | undefined {
   if (!rules?.versionVector || known === undefined || record?.vector === undefined) return undefined;
   const order = compareVectors(known, record.vector);
-  return order === 'equal' ? 'after' : order; // it knew of all that the record holds
+  return order === 'equal' || order === 'after' ? 'after' : 'concurrent'; // after: it knew of all that the record holds
 }
+
+/** The party that stands for the record where both values come from one system. */
+const RECORD = 'record';
+/** Holds that wait for an approval: agreement among those who have none is not one. */
+const APPROVAL = /^P\d/;
 
 /** The field waits for a person; each system keeps its own value meanwhile. */
 function hold(draft: Draft, { field, now, time }: FieldSighting, base: FieldValue, rule: string, reason: string): void {
@@ -350,7 +388,10 @@ function hold(draft: Draft, { field, now, time }: FieldSighting, base: FieldValu
     reason,
     version: 1,
     base,
-    parties: { [current.by]: { value: current.value, atMs: current.atMs }, [draft.system]: { value: now, atMs: time.atMs } },
+    parties: {
+      [current.by === draft.system ? RECORD : current.by]: { value: current.value, atMs: current.atMs },
+      [draft.system]: { value: now, atMs: time.atMs },
+    },
   };
   draft.lines.push({
     event: 'held',
@@ -369,7 +410,9 @@ function joinHold(draft: Draft, held: Hold, sighting: FieldSighting, rules: Sync
   const { field, now, time } = sighting;
   const parties = { ...held.parties, [draft.system]: { value: now, atMs: time.atMs } };
   draft.see(field, now);
-  if (Object.values(parties).every((party) => sameValue(rules, field, party.value, now))) {
+  const isAgreed = Object.values(parties).every((party) => sameValue(rules, field, party.value, now));
+  const isTakenBack = sameValue(rules, field, draft.fields[field]?.value ?? null, now);
+  if (isAgreed && (isTakenBack || !APPROVAL.test(held.rule))) {
     delete draft.holds[field];
     draft.setField(field, { value: now, ...timeOf(time), by: draft.system });
     draft.see(field, now);
@@ -386,6 +429,10 @@ function lineOf(draft: Draft, { field, time }: FieldSighting, event: LedgerLine[
 
 function rankIn(rules: SyncRules): (system: string) => number {
   return (system) => rules.systems[system]?.rank ?? -1; // an operator ranks first
+}
+
+function timeless({ fromMs: _, ...field }: RecordField): RecordField {
+  return field;
 }
 
 /** Only the two parts of a time, whatever else the value that carries it has. */

@@ -32,7 +32,8 @@ export class Draft {
 
   /** Links store only what differs: when the record moves, the others start to differ from it. */
   setField(name: string, next: RecordField): void {
-    const previous = this.fields[name]?.value ?? null;
+    const { value: previous = null, atMs } = this.fields[name] ?? {};
+    const agreed: Seen = atMs === undefined ? { value: previous } : { value: previous, atMs };
     this.fields[name] = next;
     this.touched = true;
     if (previous === next.value) return;
@@ -41,16 +42,15 @@ export class Draft {
         .filter(([other]) => other !== this.system)
         .map(([other, link]) => [other, { ...link.seen }]),
     );
-    const own = this.seen[name] ?? { value: previous };
-    if ('value' in own) rememberSeen(this.seen, name, own.value, next.value);
-    for (const seen of Object.values(this.otherSeen)) {
-      const known = seen[name] ?? { value: previous };
-      if ('value' in known) rememberSeen(seen, name, known.value, next.value);
+    for (const seen of [this.seen, ...Object.values(this.otherSeen)]) {
+      const known = seen[name] ?? agreed;
+      if ('value' in known) rememberSeen(seen, name, known.value, next.value, known.atMs);
     }
   }
 
-  see(name: string, value: FieldValue): void {
-    rememberSeen(this.seen, name, value, this.fields[name]?.value ?? null);
+  /** @param atMs - when the value was made there, where that is known. */
+  see(name: string, value: FieldValue, atMs?: number): void {
+    rememberSeen(this.seen, name, value, this.fields[name]?.value ?? null, atMs);
     this.touched = true;
   }
 

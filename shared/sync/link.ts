@@ -23,7 +23,10 @@ export function unseenLink(objectId: string, fields: Iterable<string>): Link {
 
 /** What the link's system was last seen to hold; links store only what differs from the record. */
 export function seenOf(record: SyncRecord, link: Link, field: string): Seen {
-  return link.seen[field] ?? { value: record.fields[field]?.value ?? null };
+  const known = link.seen[field];
+  if (known !== undefined) return known;
+  const { value = null, atMs } = record.fields[field] ?? {};
+  return atMs === undefined ? { value } : { value, atMs };
 }
 
 /** What a system is asked to hold: the record's value, unless it shall differ. */
@@ -76,8 +79,15 @@ export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): rea
  * Sets what a link has seen of a field, storing nothing where it agrees with the record.
  *
  * @param recordValue - the value the record will hold after this commit.
+ * @param atMs - the time of the edit that made the seen value, where it is known.
  */
-export function rememberSeen(seen: Record<string, Seen>, field: string, value: FieldValue, recordValue: FieldValue): void {
+export function rememberSeen(
+  seen: Record<string, Seen>,
+  field: string,
+  value: FieldValue,
+  recordValue: FieldValue,
+  atMs?: number,
+): void {
   if (value === recordValue) delete seen[field];
-  else seen[field] = { value };
+  else seen[field] = atMs === undefined ? { value } : { value, atMs };
 }

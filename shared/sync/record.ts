@@ -16,7 +16,10 @@ export interface RecordField {
 }
 
 /** What a link remembers of one field: explicitly never seen, or the value last seen there. */
-export type Seen = { readonly never: true } | { readonly value: FieldValue };
+export type Seen =
+  | { readonly never: true }
+  /** `atMs`: the time of the edit that made the value, where it is kept: an edit made on it is later, whatever its clock says. */
+  | { readonly value: FieldValue; readonly atMs?: number };
 
 /**
  * What a delivery in flight writes. Kept after the answer too, until a read that cannot be

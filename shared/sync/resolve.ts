@@ -43,7 +43,7 @@ export function resolveHold(record: SyncRecord, resolution: Resolution): Resolve
   if (typeof stranger === 'string') return { kind: 'impossible', message: `this record has no object in ${stranger}` };
   const { [field]: _, ...holds } = record.holds;
   const before = record.fields[field]?.value ?? null;
-  const value = valueOf(choice, hold, before);
+  const value = chosenValue(choice, hold, before);
   const links = Object.fromEntries(
     Object.entries(record.links).map(([system, link]): [string, Link] => {
       const moved = withRecordValue(record, link, field, value);
@@ -74,12 +74,14 @@ export function resolveHold(record: SyncRecord, resolution: Resolution): Resolve
     },
     lines: [
       { ...line, event: 'resolved', from: before },
-      ...losers.map(([party, side]): LedgerLine => ({ ...line, event: 'kept', lost: { value: side.value, by: party, atMs: side.atMs } })),
+      ...losers.map(
+        ([party, side]): LedgerLine => ({ ...line, event: 'kept', lost: { value: side.value, by: party, atMs: side.atMs } }),
+      ),
     ],
   };
 }
 
-function valueOf(choice: Choice, hold: Hold, before: FieldValue): FieldValue {
+function chosenValue(choice: Choice, hold: Hold, before: FieldValue): FieldValue {
   switch (choice.kind) {
     case 'party':
       return hold.parties[choice.party]?.value ?? null;

@@ -1,5 +1,5 @@
-import type { LoopLimits } from './guards/write-tally.ts';
 import type { FieldValue, FieldValues } from './field-value.ts';
+import type { LoopLimits } from './guards/write-tally.ts';
 
 /** Which way a field travels between a system and the record: `in` only read from it, `out` only written to it. */
 export type Direction = 'both' | 'in' | 'out';

@@ -13,16 +13,14 @@ const PRUNED = '~';
 /**
  * How much `a` knows of, compared with `b`: `before` and `after` where one knows of all that the other does and of more.
  *
- * Two vectors that were pruned differently are `concurrent` unless they are the same, for nobody can tell any more. That
- * errs on the safe side: a strategy is asked where nobody had to be, and no edit is taken for known that is not.
+ * Two vectors that were pruned differently are `concurrent`, for nobody can tell any more. That errs on the safe side: a
+ * strategy is asked where nobody had to be, and no edit is taken for known that is not.
  */
 export function compareVectors(a: VersionVector, b: VersionVector): 'equal' | 'before' | 'after' | 'concurrent' {
-  const authors = authorsOf(a, b);
-  const aKnowsMore = authors.some((author) => countOf(a, author) > countOf(b, author));
-  const bKnowsMore = authors.some((author) => countOf(b, author) > countOf(a, author));
-  if (countOf(a, PRUNED) !== countOf(b, PRUNED)) return 'concurrent';
-  if (aKnowsMore) return bKnowsMore ? 'concurrent' : 'after';
-  return bKnowsMore ? 'before' : 'equal';
+  const aInB = isWithin(a, b);
+  const bInA = isWithin(b, a);
+  if (aInB) return bInA ? 'equal' : 'before';
+  return bInA ? 'after' : 'concurrent';
 }
 
 /** Knows of all that either knows of. Commutative and idempotent; associative too, as long as nothing was pruned. */
@@ -40,13 +38,22 @@ export function bump(vector: VersionVector, author: string, known: VersionVector
   return pruned({ ...merged, [author]: Math.min(countOf(merged, author) + 1, Number.MAX_SAFE_INTEGER) }, author);
 }
 
+/** Whether `b` surely knows of all that `a` knows of. An author's count after a pruning stands on top of what was pruned. */
+function isWithin(a: VersionVector, b: VersionVector): boolean {
+  const isSamePruning = countOf(a, PRUNED) === countOf(b, PRUNED);
+  return (
+    (isSamePruning || countOf(a, PRUNED) === 0) && authorsOf(a, {}).every((author) => countOf(a, author) <= countOf(b, author))
+  );
+}
+
 function unionOf(a: VersionVector, b: VersionVector): VersionVector {
+  if (isWithin(b, a)) return a;
+  if (isWithin(a, b)) return b;
   const merged: Record<string, number> = {};
   for (const author of authorsOf(a, b)) merged[author] = Math.max(countOf(a, author), countOf(b, author));
-  const [low, high] = [countOf(a, PRUNED), countOf(b, PRUNED)].sort((one, other) => one - other);
+  const [low = 0, high = 0] = [countOf(a, PRUNED), countOf(b, PRUNED)].sort((one, other) => one - other);
   const fingerprint = low === high ? low : fingerprintOf(`${low} ${high}`);
-  if (fingerprint !== undefined && fingerprint > 0) merged[PRUNED] = fingerprint;
-  return merged;
+  return fingerprint === 0 ? merged : { ...merged, [PRUNED]: fingerprint };
 }
 
 /**

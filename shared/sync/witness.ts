@@ -1,4 +1,4 @@
-import { settleConflict } from './decide-field.ts';
+import { passesPolicies, settleConflict } from './decide-field.ts';
 import type { Draft } from './draft.ts';
 import type { FieldValue } from './field-value.ts';
 import { sameValue } from './link.ts';
@@ -44,6 +44,7 @@ export function decideWitnesses(
       });
       continue;
     }
+    if (!passesPolicies(draft, sighting, write.before, rules, false)) continue;
     const strategy = rules.fields[field]?.strategy ?? { kind: 'last-write-wins' };
     settleConflict(draft, sighting, write.before, 'O9', strategy, seenNow, rules);
   }

@@ -41,13 +41,13 @@ describe('a fault of shape', () => {
   it.each([
     [
       'a strategy that does not exist',
-      { sync: { strategy: { kind: 'first-write-wins' } } },
-      'syncs.contacts.strategy: "first-write-wins" is not a strategy; use lastWriteWins(), preferSystem(system, reason) or manual()',
+      { sync: { strategy: { kind: 'newest-wins' } } },
+      'syncs.contacts.strategy: "newest-wins" is not a strategy; use lastWriteWins(), firstWriteWins(), preferSystem(system, reason), fillOnly(), additive(), maximum(), minimum(), setUnion(), custom(name, decide), businessRules(rules, otherwise) or manual()',
     ],
     [
       'a strategy that is missing',
       { sync: { firstSync: undefined } },
-      'syncs.contacts.firstSync: is missing; use lastWriteWins(), preferSystem(system, reason) or manual()',
+      'syncs.contacts.firstSync: is missing; use lastWriteWins(), firstWriteWins(), preferSystem(system, reason), fillOnly(), additive(), maximum(), minimum(), setUnion(), custom(name, decide), businessRules(rules, otherwise) or manual()',
     ],
     [
       'a preference without a reason',
@@ -62,7 +62,7 @@ describe('a fault of shape', () => {
     [
       'a kind that does not exist',
       { sync: { fields: wrong('lastName', { kind: 'string', in: { salesforce: 'LastName', hubspot: 'lastname' } }) } },
-      'syncs.contacts.fields.lastName.kind: "string" is not a kind of field; use one of text, email, phone, date, number, boolean, picklist',
+      'syncs.contacts.fields.lastName.kind: "string" is not a kind of field; use one of text, email, phone, date, number, boolean, picklist, set',
     ],
     [
       'a transform that does not exist',
@@ -71,7 +71,7 @@ describe('a fault of shape', () => {
           fields: wrong('lastName', { in: { salesforce: 'LastName', hubspot: { field: 'x', transform: { kind: 'fone' } } } }),
         },
       },
-      'syncs.contacts.fields.lastName.in.hubspot.transform: "fone" is not a transform; use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table)',
+      'syncs.contacts.fields.lastName.in.hubspot.transform: "fone" is not a transform; use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table), separated(separator)',
     ],
     [
       'a direction that does not exist',

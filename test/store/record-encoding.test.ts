@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeRecord, encodeRecord } from '../../shared/store/record-encoding.ts';
+import type { FieldValue } from '../../shared/sync/field-value.ts';
 import type { WriteTally } from '../../shared/sync/guards/write-tally.ts';
 import type { Hold, Link, Override, Receipt, RecordField, Refusal, SyncRecord } from '../../shared/sync/record.ts';
 import { claimed, edited, sampleRecord } from './sample-record.ts';
@@ -63,7 +64,9 @@ const link = shape<Link>(
     state: fc.constantFrom('linked', 'creating', 'deleted', 'unlinked', 'missing', 'merged', 'outside'),
     stampMs: fc.oneof(fc.constant(0), atMs),
     observedAtMs: fc.oneof(fc.constant(0), atMs),
-    seen: byName(fc.oneof(fc.constant({ never: true as const }), fc.record({ value }))),
+    seen: byName(
+      fc.oneof(fc.constant({ never: true as const }), shape<{ value: FieldValue; atMs?: number }>({ value, atMs }, ['value'])),
+    ),
     renderings: byName(fc.record({ sent: value, shown: value })),
     claim: fc.record({ owner: fc.uuid(), untilMs: atMs }),
     receipts: fc.array(receipt, { maxLength: 3 }),

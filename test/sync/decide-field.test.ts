@@ -215,19 +215,6 @@ describe('a version vector', () => {
     });
     expect(from(first(), 'Eve', { hubspot: 1 }).record.holds.name).toBeDefined();
   });
-
-  it('V1 gives an author whose edit the record already knows of the newer value', () => {
-    const newer = from(first(), 'Eve', { salesforce: 1 }).record;
-    const { record, lines } = changed(
-      decide(
-        newer,
-        { ...saw('salesforce', { name: 'Old' }, { readMs: LATER + 90_000 }), vectors: { name: { salesforce: 1 } } },
-        rules,
-      ),
-    );
-    expect(record.fields.name?.value).toBe('Eve');
-    expect(lines).toMatchObject([{ rule: 'V1', lost: { value: 'Old' } }]);
-  });
 });
 
 describe('a record that is written in circles (G2)', () => {

@@ -14,7 +14,7 @@ export function setTextTransform(separator: string): Transform {
       const text = trimmedText(native);
       return text === null ? null : setText(text.split(reading).flatMap(setMembers));
     },
-    toNative: (canonical) => setMembers(canonical).join(separator) || null,
+    toNative: (canonical) => setMembers(setText(setMembers(canonical))).join(separator) || null,
     samples: ['a', ['a', 'b c', 'd'].join(separator)],
     canonicalSamples: ['a', 'a;b c;d'],
   };

@@ -37,11 +37,11 @@ const PRECEDENCE: readonly PolicySpec['kind'][] = [
 export function admit(policies: readonly PolicySpec[], edit: PolicyEdit): Admission {
   if (edit.observed.by === OPERATOR) return ADMITTED;
   for (const kind of PRECEDENCE) {
-    const ofKind = policies.filter((policy) => policy.kind === kind);
-    // Of several bounds or shares any may object, and a refusal comes before a hold.
-    const objections = ofKind.map((policy) => admissionBy(policy, edit)).filter(({ kind: outcome }) => outcome !== 'admit');
-    const first = objections.find((objection) => objection.kind === 'refuse') ?? objections[0];
-    if (first !== undefined) return first;
+    for (const policy of policies) {
+      if (policy.kind !== kind) continue;
+      const admission = admissionBy(policy, edit);
+      if (admission.kind !== 'admit') return admission;
+    }
   }
   return ADMITTED;
 }

@@ -185,6 +185,7 @@ describe('the policies of a field', () => {
         const outcome = settled({ kind: 'last-write-wins' }, 1_000, arrived, options);
         const other = settled({ kind: 'last-write-wins' }, 1_000, shuffled, options);
         expect(canons.number(other.record.value)).toBe(canons.number(outcome.record.value));
+        expect([other.record.by, other.own]).toEqual([outcome.record.by, outcome.own]);
         expect(outcome.record.by).not.toBe('hubspot');
       }),
     );

@@ -7,7 +7,11 @@ import { type Contender, judge, strongerClaim } from '../../../shared/sync/strat
 
 /** In the order of the config. */
 export const SYSTEMS = ['salesforce', 'hubspot', 'warehouse', 'shop'] as const;
-export const rankOf = (system: string) => SYSTEMS.findIndex((one) => one === system);
+const ranked: readonly string[] = SYSTEMS;
+export const rankOf = (system: string) => ranked.indexOf(system);
+
+/** A few hundred show a fault that came in again; set RUNS to look for new ones. */
+fc.configureGlobal({ numRuns: Number(process.env.RUNS ?? 300) });
 
 /** Everybody agreed on the base before this. */
 const AGREED_AT_MS = 1_000;
@@ -37,13 +41,17 @@ export function settled(
     seen.set(observed.by, observed.value);
     if (isHeld) continue;
     const conflict = { field: 'field', base: from, record, observed, rankOf };
-    if (isSame(observed.value, record.value) && strategy.kind !== 'additive') {
-      // O4
-      if (strongerClaim(strategy, conflict) === 'observed') record = { ...observed, value: record.value };
+    const admission = admit(policies, conflict);
+    if (admission.kind === 'own-value') {
+      own[observed.by] = observed.value;
       continue;
     }
-    const admission = admit(policies, conflict);
-    if (admission.kind === 'own-value') own[observed.by] = observed.value;
+    if (isSame(observed.value, record.value) && strategy.kind !== 'additive') {
+      // O4: an edit that the field would not take does not make the record's claim any stronger.
+      const isStronger = admission.kind === 'admit' && strongerClaim(strategy, conflict) === 'observed';
+      if (isStronger) record = { ...observed, value: record.value };
+      continue;
+    }
     if (admission.kind === 'hold') isHeld = true;
     if (admission.kind !== 'admit') continue;
     if (isSame(record.value, from)) {
