@@ -81,7 +81,7 @@ function rulesOf({ strategy, policies = [], canon }: Case): SyncRules {
 }
 
 /** What becomes of a field on which all systems agreed, when edits made beside each other arrive in this order. */
-function after(arrivals: readonly Edit[], base: FieldValue, rules: SyncRules): { held: boolean; value?: FieldValue } {
+function outcomeOf(arrivals: readonly Edit[], base: FieldValue, rules: SyncRules): { held: boolean; value?: FieldValue } {
   const link = (objectId: string): Link => ({
     objectId,
     state: 'linked',
@@ -135,7 +135,7 @@ describe.each([
       .chain((edits: Edit[]) => fc.tuple(fc.constant(edits), fc.shuffledSubarray(edits, { minLength: edits.length })));
     fc.assert(
       fc.property(twoOrders, one.base, ([arrived, shuffled], base) => {
-        expect(after(shuffled, base, rules)).toEqual(after(arrived, base, rules));
+        expect(outcomeOf(shuffled, base, rules)).toEqual(outcomeOf(arrived, base, rules));
       }),
       { numRuns: RUNS },
     );

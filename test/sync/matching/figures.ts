@@ -31,12 +31,15 @@ export function figuresOf(rows: readonly Row[], fields: readonly ScoredField[], 
   const pairsOf = (members: readonly number[]) =>
     members.flatMap((one, index) => members.slice(index + 1).map((other): [number, number] => [one, other]));
   const isTrue = ([one, other]: readonly [number, number]) => person(one) === person(other);
+  const named = ([one, other]: readonly [number, number]) => `${Math.min(one, other)} ${Math.max(one, other)}`;
   const linked = links.flatMap(pairsOf);
+  const linkedNames = new Set(linked.map(named));
   const shown = new Set(
     reviews.flatMap(({ held, pairs }) =>
       [...pairsOf(held), ...pairs.map(({ one, other }): [number, number] => [one, other])]
-        .filter(isTrue)
-        .map(([one, other]) => `${Math.min(one, other)} ${Math.max(one, other)}`),
+        .filter((pair) => isTrue(pair) && rows[pair[0]]?.system !== rows[pair[1]]?.system)
+        .map(named)
+        .filter((name) => !linkedNames.has(name)),
     ),
   );
   const byPerson = Map.groupBy(places, (place) => person(place) ?? '');

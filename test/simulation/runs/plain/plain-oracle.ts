@@ -1,0 +1,170 @@
+import type { CompiledSync } from '../../../../shared/config/compiled-sync.ts';
+import { isLedgerItem } from '../../../../shared/store/keys.ts';
+import { ledgerEntryOf } from '../../../../shared/store/ledger-store.ts';
+import { recordOf, type StoredRecord } from '../../../../shared/store/record-item.ts';
+import type { NativeValue } from '../../../../shared/sync/change-hint.ts';
+import type { LedgerEntry } from '../../../../shared/sync/ledger.ts';
+import type { ModelTable } from '../../ports/model-table.ts';
+import type { Violation } from '../run-report.ts';
+import type { PersonEdit, PlainWorld } from './plain-world.ts';
+
+interface Stored {
+  readonly records: ReadonlyMap<string, StoredRecord>;
+  readonly ledger: readonly LedgerEntry[];
+  readonly reviewed: ReadonlySet<string>; // `system:objectId` of open cases
+}
+
+/** Edits of one record in each system at once, and again: more writes than this per edit and system are too many. */
+const WRITES_PER_EDIT = 2;
+
+/** Judges a plain world from its logs and the table, without asking the engine what it thinks. */
+export class PlainOracle {
+  private readonly world: PlainWorld;
+
+  constructor(world: PlainWorld) {
+    this.world = world;
+  }
+
+  judgeQuiet(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>, atMs: number): Violation[] {
+    const stored = readTable(table);
+    const violations: Violation[] = [];
+    const say = (invariant: string, message: string): void => {
+      violations.push({ invariant, message, atMs });
+    };
+    for (const sync of syncs.values()) {
+      this.judgeAgreement(sync, stored, say);
+      this.judgeEdits(sync, stored, say);
+    }
+    this.judgeCreates(say);
+    this.judgeWrites(say);
+    return violations;
+  }
+
+  /** I1: where nothing waits for a person, every system holds what the record says. */
+  private judgeAgreement(sync: CompiledSync, { records, reviewed }: Stored, say: Say): void {
+    const linked = new Set<string>();
+    for (const record of records.values()) {
+      for (const [system, link] of Object.entries(record.links)) {
+        if (link.objectId === undefined) continue;
+        linked.add(`${system}:${link.objectId}`);
+        for (const alias of link.aliases ?? []) linked.add(`${system}:${alias}`);
+        if (record.frozen !== undefined || link.refusal !== undefined || link.state !== 'linked' || record.deleted !== undefined)
+          continue;
+        const side = sync.sides[system];
+        const values = this.world.crms.get(system)?.valuesOf(link.objectId);
+        if (side === undefined) continue;
+        if (values === undefined) {
+          say('I1', `${system} ${link.objectId} is gone, and record ${record.recordId} thinks it is there`);
+          continue;
+        }
+        const shown = side.toCanonical(values);
+        for (const [field, rules] of Object.entries(sync.rules.fields)) {
+          if (record.holds[field] !== undefined || link.overrides?.[field] !== undefined) continue;
+          const asked = record.fields[field]?.value ?? null;
+          if (rules.canon(shown[field] ?? null) !== rules.canon(asked))
+            say(
+              'I1',
+              `${system} ${link.objectId} holds ${JSON.stringify(shown[field] ?? null)} in ${field}, record ${record.recordId} says ${JSON.stringify(asked)}`,
+            );
+        }
+      }
+      const waits = record.deleted !== undefined || record.frozen !== undefined || record.mergedInto !== undefined;
+      for (const system of Object.keys(sync.sides)) {
+        if (record.links[system] === undefined && !waits) say('I1', `record ${record.recordId} has no object in ${system}`);
+      }
+    }
+    for (const [system, crm] of this.world.crms) {
+      for (const objectId of crm.liveIds()) {
+        const name = `${system}:${objectId}`;
+        if (!linked.has(name) && !reviewed.has(name))
+          say('I1', `${system} ${objectId} belongs to no record, and no case names it`);
+      }
+    }
+  }
+
+  /** I2: what a person saved is there, was saved over there by a person, or the ledger or a hold names it. */
+  private judgeEdits(sync: CompiledSync, { records, ledger, reviewed }: Stored, say: Say): void {
+    const named = new Set<string>();
+    for (const { lines } of ledger) {
+      for (const line of lines)
+        for (const value of [line.from, line.to, line.lost?.value]) if (value !== undefined) named.add(String(value));
+    }
+    for (const record of records.values()) {
+      for (const hold of Object.values(record.holds))
+        for (const { value } of Object.values(hold.parties)) named.add(String(value));
+      for (const field of Object.values(record.fields)) named.add(String(field.value));
+    }
+    for (const edit of this.world.personEdits) {
+      if (edit.value === null) continue; // a clear has no value to look for
+      const side = sync.sides[edit.system];
+      const crm = this.world.crms.get(edit.system);
+      const canonical = Object.values(side?.toCanonical({ [edit.field]: edit.value }) ?? {})[0] ?? null;
+      if (named.has(String(canonical)) || reviewed.has(`${edit.system}:${edit.objectId}`)) continue;
+      const now = crm?.valuesOf(edit.objectId);
+      if (now === undefined || now[edit.field] === edit.value) continue; // its object was deleted, or it is still there
+      const over = crm?.log.find(
+        (change) =>
+          change.objectId === edit.objectId && change.atMs >= edit.atMs && isSavedOver(change.fields[edit.field], edit.value),
+      );
+      if (over === undefined || over.by === 'person') continue;
+      if (this.isInWindow(edit, over.lastReadMs)) continue;
+      say(
+        'I2',
+        `${edit.system} ${edit.objectId}: ${JSON.stringify(edit.value)} in ${edit.field}, saved at ${edit.atMs}, was written over at ${over.atMs} and is named nowhere`,
+      );
+    }
+  }
+
+  /** Between our last look and our write, and nobody told of it: the window that docs/guarantees.md names. */
+  private isInWindow(edit: PersonEdit, lastReadMs: number | undefined): boolean {
+    const isTold = edit.told && this.world.crms.get(edit.system)?.kind !== 'poll-only';
+    return !isTold && (lastReadMs === undefined || lastReadMs <= edit.atMs);
+  }
+
+  /** I4: one create per record and system. */
+  private judgeCreates(say: Say): void {
+    for (const [system, crm] of this.world.crms) {
+      const made = new Map<string, string>();
+      for (const change of crm.log) {
+        if (change.kind !== 'create' || change.by !== 'concord') continue;
+        const recordId = String(change.fields[crm.externalIdField]?.after);
+        const first = made.get(recordId);
+        if (first !== undefined) say('I4', `${system} ${change.objectId} and ${first} were both made for record ${recordId}`);
+        made.set(recordId, change.objectId);
+      }
+    }
+  }
+
+  /** I3: writes are bounded by edits. */
+  private judgeWrites(say: Say): void {
+    const bound = WRITES_PER_EDIT * this.world.edits * (this.world.crms.size - 1) + 20;
+    if (this.world.outboundWrites > bound)
+      say('I3', `${this.world.edits} edits led to ${this.world.outboundWrites} writes; ${bound} would be many`);
+  }
+}
+
+type Say = (invariant: string, message: string) => void;
+
+function isSavedOver(change: { readonly before: NativeValue } | undefined, value: NativeValue): boolean {
+  return change !== undefined && change.before === value;
+}
+
+function readTable(table: ModelTable): Stored {
+  const records = new Map<string, StoredRecord>();
+  const ledger: LedgerEntry[] = [];
+  const reviewed = new Set<string>();
+  for (const item of table.everything()) {
+    const pk = item.pk?.S ?? '';
+    if (pk.startsWith('main#R#')) {
+      if (isLedgerItem(item)) ledger.push(ledgerEntryOf(item));
+      else {
+        const record = recordOf(item);
+        records.set(record.recordId, record);
+      }
+    } else if (pk.startsWith('main#V#')) {
+      const found: { objects?: { system: string; objectId: string }[] } = JSON.parse(item.b?.S ?? '{}');
+      for (const { system, objectId } of found.objects ?? []) reviewed.add(`${system}:${objectId}`);
+    }
+  }
+  return { records, ledger, reviewed };
+}
