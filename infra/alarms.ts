@@ -6,7 +6,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { type SystemMetricName, systemMetric } from './metrics.ts';
+import { type SystemMetricName, serviceMetric, systemMetric } from './metrics.ts';
 import { alarmDescription, type RunbookSection } from './runbook.ts';
 import { idPrefix, type SystemName } from './systems.ts';
 
@@ -21,6 +21,9 @@ interface AlarmRule {
   /** What silence means: nothing to count (the default), or that the source itself is dead. */
   readonly silence?: 'fine' | 'alarming';
 }
+
+/** The guards tell how they stand every 15 minutes: an alarm must not pause between two tellings. */
+const GUARD_PERIOD = Duration.minutes(30);
 
 /** All alarms, and the one topic they ring on. Each capability asks for the alarms that guard it. */
 export class Alarms extends Construct {
@@ -116,6 +119,56 @@ export class Alarms extends Construct {
       meaning: `${system} refuses our credentials; nothing is read or written there.`,
       section: 'credentials-rejected',
       metric: this.#metric('AuthRejected', system, 'Sum'),
+      above: 0,
+    });
+  }
+
+  /** A guard stopped all writes to a system, and nobody has looked at it yet. */
+  writesStopped(system: SystemName): void {
+    this.#raise(`${idPrefix(system)}WritesStopped`, {
+      meaning: `A guard has stopped what is written to ${system}; it waits for an approval.`,
+      section: 'writes-stopped',
+      metric: this.#metric('WritesStopped', system, 'Maximum', GUARD_PERIOD),
+      above: 0,
+    });
+  }
+
+  /** The proof that a sync works was due an hour ago. Without a canary there is nothing to hear. */
+  canaryLate(system: SystemName): void {
+    this.#raise(`${idPrefix(system)}CanaryLate`, {
+      meaning: `No canary has been written for three hours, as ${system} sees it.`,
+      section: 'canary-late',
+      metric: this.#metric('CanaryAgeSeconds', system, 'Maximum', GUARD_PERIOD),
+      above: Duration.hours(3).toSeconds(),
+    });
+  }
+
+  /** At most one ring an hour, however many there are: each waits for a person, and none of them gets worse. */
+  quarantined(system: SystemName): void {
+    this.#raise(`${idPrefix(system)}Quarantined`, {
+      meaning: `Objects of ${system} failed the quality rules and wait in quarantine.`,
+      section: 'objects-quarantined',
+      metric: this.#metric('Quarantined', system, 'Sum', Duration.hours(1)),
+      above: 0,
+    });
+  }
+
+  /** A schema changed under its mapping. Told at every poll while it lasts. */
+  fieldsPaused(system: SystemName, everyMinutes: number): void {
+    this.#raise(`${idPrefix(system)}FieldsPaused`, {
+      meaning: `Fields of ${system} rest, because its schema changed under their mapping.`,
+      section: 'fields-paused',
+      metric: this.#metric('FieldsPaused', system, 'Maximum', Duration.minutes(Math.max(15, 2 * everyMinutes))),
+      above: 0,
+    });
+  }
+
+  /** Records whose writes went round in circles. */
+  recordsFrozen(): void {
+    this.#raise('RecordsFrozen', {
+      meaning: 'Records whose writes went round in circles are frozen; nothing is written to their objects.',
+      section: 'records-frozen',
+      metric: serviceMetric('RecordsFrozen', this.#service, 'Maximum', GUARD_PERIOD),
       above: 0,
     });
   }

@@ -56,5 +56,6 @@ export class ChangePolling extends Construct {
       },
     });
     props.ground.alarms.pollingStale(system, everyMinutes);
+    props.ground.alarms.fieldsPaused(system, everyMinutes);
   }
 }

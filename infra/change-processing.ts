@@ -52,6 +52,7 @@ export class ChangeProcessing extends Construct {
     allow(fn, ['secretsmanager:GetSecretValue'], [secret.secretArn]);
     allow(fn, ['sqs:SendMessage'], [queue.queueArn]); // a read that could not be believed yet is put back
     const alarms = ground.alarms;
+    alarms.quarantined(system);
     alarms.deadLetters(`${idPrefix(system)}Changes`, deadLetterQueue, 'changes-given-up', `Changes of ${system}`);
     alarms.delayed(`${idPrefix(system)}Changes`, queue, 'changes-delayed', `the changes of ${system}`, Duration.minutes(15));
   }

@@ -2,6 +2,7 @@ import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
+import { CanaryProbing } from './canary-probing.ts';
 import { ChangePolling } from './change-polling.ts';
 import { ChangeProcessing } from './change-processing.ts';
 import type { FunctionGround } from './concord-function.ts';
@@ -67,6 +68,10 @@ export class ConcordStack extends Stack {
           changes,
         }),
     );
+    bySystem(
+      (system) => new CanaryProbing(this, `${idPrefix(system)}Canaries`, { ground, system, records, secret: secrets[system] }),
+    );
+    alarms.recordsFrozen();
     const delivery = new Delivery(this, 'Delivery', { ground, records, secrets, concurrency: settings.deliveriesConcurrency });
     const ingress = new WebhookIngress(this, 'WebhookIngress', { ground, frontDoor, secrets, changes });
     const events = this.#salesforceEvents(salesforceEventSource, topology.salesforce.objects, changes.salesforce, alarms);

@@ -11,6 +11,7 @@ export const functionNames = [
   'deliver-changes',
   'dispatch-deliveries',
   'sweep-deliveries',
+  'probe-canaries',
   'operator-api',
 ] as const;
 export type FunctionName = (typeof functionNames)[number];

@@ -13,7 +13,15 @@ export function serviceName(tenant: string): string {
 }
 
 /** Metrics that the functions emit per system; Powertools adds the service as a dimension of its own. */
-export type SystemMetricName = 'PollLagSeconds' | 'ApiBudgetUsedPercent' | 'ChangeEventsMissing' | 'AuthRejected';
+export type SystemMetricName =
+  | 'PollLagSeconds'
+  | 'ApiBudgetUsedPercent'
+  | 'ChangeEventsMissing'
+  | 'AuthRejected'
+  | 'WritesStopped'
+  | 'CanaryAgeSeconds'
+  | 'Quarantined'
+  | 'FieldsPaused';
 
 export function systemMetric(
   name: SystemMetricName,
@@ -28,4 +36,9 @@ export function systemMetric(
     statistic,
     period,
   });
+}
+
+/** Metrics of the whole deployment. */
+export function serviceMetric(name: 'RecordsFrozen', service: string, statistic: 'Maximum', period: Duration): Metric {
+  return new Metric({ namespace: metricsNamespace, metricName: name, dimensionsMap: { service }, statistic, period });
 }

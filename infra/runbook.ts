@@ -12,6 +12,11 @@ export const runbookSections = [
   'api-budget-nearly-spent',
   'change-events-missing',
   'credentials-rejected',
+  'writes-stopped',
+  'canary-late',
+  'records-frozen',
+  'objects-quarantined',
+  'fields-paused',
 ] as const;
 export type RunbookSection = (typeof runbookSections)[number];
 

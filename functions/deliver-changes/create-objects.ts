@@ -2,13 +2,13 @@ import type { ObjectState, WriteOutcome } from '../../shared/connectors/connecto
 import { inTurns } from '../../shared/in-turns.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import { refKey, type StoredRecord } from '../../shared/store/record-store.ts';
-import { decide } from '../../shared/sync/decide.ts';
 import { confirmWritten } from '../../shared/sync/delivery.ts';
 import type { LedgerLine } from '../../shared/sync/ledger.ts';
 import { withFoundObject } from '../../shared/sync/new-record.ts';
 import { valuesOf } from '../../shared/sync/record.ts';
-import { observeObjects } from '../observe-objects.ts';
-import { CONFIRM_ATTEMPTS, type JobOf, type Jobs, released, TRANSACTIONS_AT_ONCE } from './jobs.ts';
+import { decideOn } from '../observe-objects.ts';
+import type { GuardedWrites } from './guarded-writes.ts';
+import { CONFIRM_ATTEMPTS, type JobOf, type Jobs, nativeOf, released, TRANSACTIONS_AT_ONCE } from './jobs.ts';
 
 type CreateJob = JobOf<'create'>;
 type PresentState = Extract<ObjectState, { state: 'present' }>;
@@ -26,9 +26,11 @@ export interface CreatedObjects {
 /** Makes the objects that records lack in one system, after one batched look for those that are there already (C3, C4). */
 export class CreateObjects {
   private readonly jobs: Jobs;
+  private readonly guard: GuardedWrites;
 
-  constructor(jobs: Jobs) {
+  constructor(jobs: Jobs, guard: GuardedWrites) {
     this.jobs = jobs;
+    this.guard = guard;
   }
 
   async deliver(creates: readonly CreateJob[]): Promise<CreatedObjects> {
@@ -53,14 +55,13 @@ export class CreateObjects {
         );
       else if (!(await this.tie(job, candidate, readBeganAtMs, 'match'))) again.push(job.request);
     });
+    const reservation = await this.guard.reserve({ creates: fresh });
+    if (reservation === undefined) return { again, unsettled: [], outcomes: new Map() };
     const outcomes = await this.jobs.write(fresh, () =>
       ports.connector.create(
         side.object,
         side.externalIdField,
-        fresh.map((job) => ({
-          recordId: job.record.recordId,
-          values: side.toNative(job.want.fields, valuesOf(job.record)),
-        })),
+        fresh.map((job) => ({ recordId: job.record.recordId, values: nativeOf(job, side) })),
       ),
     );
     const written = fresh.filter((job) => outcomes.get(job.record.recordId)?.outcome === 'written');
@@ -68,6 +69,7 @@ export class CreateObjects {
       const outcome = outcomes.get(job.record.recordId);
       if (outcome?.outcome === 'written') await this.tieCreated(job, outcome);
     });
+    await this.guard.settle(reservation, { creates: fresh }, (recordId) => outcomes.get(recordId));
     return { again, unsettled: fresh.filter((job) => !written.includes(job)), outcomes };
   }
 
@@ -145,9 +147,9 @@ export class CreateObjects {
       how === 'own create'
         ? confirmWritten(job.record, system, job.owner, { objectId: state.objectId }, readBeganAtMs, sync.rules)
         : withFoundObject(released(job.record, system, job.owner)?.record ?? job.record, system, state.objectId, sync.rules);
-    const reading = { state, hints: [], correlationId: job.request.correlationId };
-    const observation = (await observeObjects([reading], readBeganAtMs, this.jobs.ports)).get(state.objectId);
-    const decision = observation && decide({ ...tied, version: job.record.version }, observation, sync.rules);
+    const reading = { state, hints: [], correlationId: job.request.correlationId, record: tied };
+    const observed = (await this.jobs.observer.observe([reading], readBeganAtMs)).get(state.objectId);
+    const decision = observed && decideOn({ ...tied, version: job.record.version }, observed, sync.rules);
     const next = decision?.kind === 'changed' ? decision.record : { ...tied, version: job.record.version + 1 };
     const lines: LedgerLine[] = [
       { event: 'linked', rule: how === 'match' ? 'L1' : 'C3', by: system, atMs: state.stampMs },
@@ -159,6 +161,7 @@ export class CreateObjects {
       await this.jobs.release([job]);
       return false;
     }
+    await this.jobs.ports.guards.linked(sync.name, { [system]: 1 }); // a create is counted with its reservation
     this.jobs.tell(job, 'linked', state.objectId);
     return true;
   }

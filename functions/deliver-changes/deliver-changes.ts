@@ -1,7 +1,6 @@
 import type { ObjectState, WriteOutcome } from '../../shared/connectors/connector.ts';
 import { inTurns } from '../../shared/in-turns.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
-import { decide } from '../../shared/sync/decide.ts';
 import {
   callOffArchive,
   claim,
@@ -12,12 +11,13 @@ import {
   wantOf,
 } from '../../shared/sync/delivery.ts';
 import { frozenIfLooping } from '../../shared/sync/freeze.ts';
-import type { Observation } from '../../shared/sync/observation.ts';
-import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import type { SyncRecord } from '../../shared/sync/record.ts';
 import { backoffMs } from '../message-settlement.ts';
-import { observeObjects } from '../observe-objects.ts';
+import { decideOn, type Observed } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
+import { toNativeRefs } from '../references.ts';
 import { CreateObjects } from './create-objects.ts';
+import { GuardedWrites } from './guarded-writes.ts';
 import {
   type DeliverPorts,
   type DeliverResult,
@@ -26,6 +26,7 @@ import {
   type JobOf,
   Jobs,
   LEASE_MS,
+  nativeOf,
   released,
   type Step,
   TRANSACTIONS_AT_ONCE,
@@ -48,6 +49,7 @@ const HINT_WAIT_MS = 2_000;
  */
 export async function deliverChanges(requests: readonly DeliveryRequest[], ports: DeliverPorts): Promise<DeliverResult> {
   const run = new DeliverRun(ports);
+  if (await run.guard.isStopped()) return run.jobs.result();
   let open = oncePerRecord(requests);
   for (let round = 0; round < ROUNDS_MAX && open.length > 0; round += 1) open = await run.round(open);
   for (const request of open) run.jobs.putBack(request, LOST_RACES_DELAY_MS, 'the record or its object kept changing');
@@ -68,11 +70,13 @@ type ChangeJob = JobOf<'update' | 'archive'>;
 /** Writes to objects that are there; `create-objects.ts` makes those that are not. */
 class DeliverRun {
   readonly jobs: Jobs;
+  readonly guard: GuardedWrites;
   private readonly ports: DeliverPorts;
 
   constructor(ports: DeliverPorts) {
     this.ports = ports;
     this.jobs = new Jobs(ports);
+    this.guard = new GuardedWrites(this.jobs);
   }
 
   /** Returns the requests to take up again: lost races, and objects that had moved. */
@@ -84,19 +88,19 @@ class DeliverRun {
     const changes = jobs.filter((job) => isKind(job, 'update') || isKind(job, 'archive'));
     if (changes.length > 0) again.push(...(await this.jobs.orRelease(creates, () => this.deliverToObjects(changes))));
     if (creates.length > 0) {
-      const created = await new CreateObjects(this.jobs).deliver(creates);
+      const created = await new CreateObjects(this.jobs, this.guard).deliver(creates);
       again.push(...created.again, ...(await this.settle(created.unsettled, (job) => created.outcomes.get(job.record.recordId))));
     }
     return again;
   }
 
   private async claimAll(requests: readonly DeliveryRequest[]): Promise<{ jobs: Job[]; lost: DeliveryRequest[] }> {
-    const { system, sync, records, now } = this.ports;
+    const { system, sync, rules, records, now } = this.ports;
     const current = await records.getMany(
       requests.map((request) => request.recordId),
       { consistent: true },
     );
-    const planned: Job[] = [];
+    const wanted: Job[] = [];
     for (const request of requests) {
       const record = current.get(request.recordId);
       if (record === undefined) continue;
@@ -113,9 +117,10 @@ class DeliverRun {
         continue;
       }
       const want = wantOf(record, system, sync.rules);
-      if (want.kind === 'nothing') continue;
-      planned.push({ request, record, want, owner: this.ports.newId().slice(0, 8) });
+      if (want.kind === 'nothing' || (want.kind === 'create' && !(await this.ports.isLive()))) continue;
+      wanted.push({ request, record, want, owner: this.ports.newId().slice(0, 8), references: {} });
     }
+    const planned = await this.withReferences(wanted);
     const claimed = planned.map((job) => ({
       ...claim(job.record, system, job.want, job.owner, now(), LEASE_MS),
       marks: job.record.marks,
@@ -123,7 +128,7 @@ class DeliverRun {
     const results = await records.commitMany(
       claimed.map((record) => {
         const { outbox: _, ...commit } = commitOf(record, {
-          rules: sync.rules,
+          rules,
           nowMs: now(),
           marks: record.marks,
           note: { correlationId: '', lines: [], decidedAtMs: now() },
@@ -141,6 +146,20 @@ class DeliverRun {
     return { jobs, lost };
   }
 
+  /** R3, R4: looks up what the writes refer to. What has no object here yet is left out, and stays to be written. */
+  private async withReferences(jobs: readonly Job[]): Promise<Job[]> {
+    if (this.jobs.side.references.length === 0) return [...jobs];
+    const fieldsOf = ({ want }: Job) => (want.kind === 'archive' ? {} : want.fields);
+    const found = await toNativeRefs(new Map(jobs.map((job) => [job.record.recordId, fieldsOf(job)])), this.ports);
+    return jobs.flatMap((job): Job[] => {
+      const { native, postponed } = found.get(job.record.recordId) ?? { native: {}, postponed: [] };
+      if (job.want.kind === 'archive' || postponed.length === 0) return [{ ...job, references: native }];
+      const waiting = new Set(postponed.map(({ field }) => field));
+      const fields = Object.fromEntries(Object.entries(job.want.fields).filter(([field]) => !waiting.has(field)));
+      return Object.keys(fields).length === 0 ? [] : [{ ...job, want: { ...job.want, fields }, references: native }];
+    });
+  }
+
   private async deliverToObjects(jobs: readonly ChangeJob[]): Promise<DeliveryRequest[]> {
     const { side } = this.jobs;
     const readBeganAtMs = this.ports.now();
@@ -151,47 +170,60 @@ class DeliverRun {
     });
     const expected: ChangeJob[] = [];
     const moved: { job: Job; step: Step }[] = [];
-    const merged: { job: Job; observation: Observation }[] = [];
+    const merged: { job: Job; observed: Observed }[] = [];
     const doubted: Job[] = [];
     for (const job of jobs) {
-      const observation = seen.get(job.want.objectId);
-      if (observation?.state === 'merged' && observation.intoRecordId === undefined) {
-        merged.push({ job, observation });
+      const observed = seen.get(job.want.objectId);
+      const observation = observed?.observation;
+      if (observed !== undefined && observation?.state === 'merged' && observation.intoRecordId === undefined) {
+        merged.push({ job, observed });
         continue;
       }
-      const step = observation === undefined ? 'doubt' : this.verify(job, observation);
+      const step = observed === undefined ? 'doubt' : this.verify(job, observed);
       if (step === 'as expected') expected.push(job);
       else if (step === 'doubt') doubted.push(job);
       else moved.push({ job, step });
     }
     await this.jobs.commitSteps(moved);
-    await inTurns(merged, TRANSACTIONS_AT_ONCE, ({ job, observation }) => this.followMerge(job, observation));
+    await inTurns(merged, TRANSACTIONS_AT_ONCE, ({ job, observed }) => this.followMerge(job, observed));
     await this.jobs.release(doubted);
     const traits = this.ports.sync.rules.systems[this.ports.system];
     const settleMs = Math.max(HINT_WAIT_MS, (traits?.stampResolutionMs ?? 0) + (traits?.readLagMs ?? 0));
     for (const job of doubted)
       this.jobs.putBack(job.request, settleMs, 'the object moved: its hint is awaited, or a read that can be believed');
-    await this.archive(expected.filter((job) => isKind(job, 'archive')));
-    const retaken = await this.update(expected.filter((job) => isKind(job, 'update')));
+    const retaken = await this.write(expected);
     return [...moved.map(({ job }) => job.request), ...merged.map(({ job }) => job.request), ...retaken];
+  }
+
+  /** Deletes go last: after whatever else the batch writes. */
+  private async write(expected: readonly ChangeJob[]): Promise<DeliveryRequest[]> {
+    const updates = expected.filter((job) => isKind(job, 'update'));
+    const archives = expected.filter((job) => isKind(job, 'archive'));
+    const reservation = await this.guard.reserve({ updates, archives });
+    if (reservation === undefined) return [];
+    const updated = await this.jobs.orRelease(archives, () => this.update(updates));
+    const archived = await this.archive(archives);
+    await this.guard.settle(reservation, { updates, archives }, (id) => updated.outcomes.get(id) ?? archived.get(id));
+    return updated.again;
   }
 
   private observe(
     jobs: readonly ChangeJob[],
     states: ReadonlyMap<string, ObjectState>,
     readBeganAtMs: number,
-  ): Promise<Map<string, Observation>> {
+  ): Promise<Map<string, Observed>> {
     const readings = jobs.flatMap((job) => {
       const state = states.get(job.want.objectId);
-      return state === undefined ? [] : [{ state, hints: [], correlationId: job.request.correlationId }];
+      if (state === undefined) return [];
+      return [{ state, hints: [], correlationId: job.request.correlationId, record: job.record }];
     });
-    return observeObjects(readings, readBeganAtMs, this.ports);
+    return this.jobs.observer.observe(readings, readBeganAtMs);
   }
 
   /** D5: the link follows its object into the survivor, whose identity it takes in the same transaction. */
-  private async followMerge(job: Job, observation: Observation): Promise<void> {
+  private async followMerge(job: Job, observed: Observed): Promise<void> {
     const { system, sync, records } = this.ports;
-    const decision = decide(job.record, observation, sync.rules);
+    const decision = decideOn(job.record, observed, sync.rules);
     const survivorId = decision.kind === 'changed' ? decision.record.links[system]?.objectId : undefined;
     if (decision.kind !== 'changed' || survivorId === undefined) return;
     const { record, lines } = decision;
@@ -202,12 +234,12 @@ class DeliverRun {
   }
 
   /** W5: compares what the verify read shows with what the claim expected. */
-  private verify(job: Job, observation: Observation): 'as expected' | 'doubt' | Step {
+  private verify(job: Job, observed: Observed): 'as expected' | 'doubt' | Step {
     const { system, sync } = this.ports;
     // Our own receipt says what is yet to be written: what is there by now cannot come of it, nor be older than it.
-    const decideOn = (record: SyncRecord) =>
-      decide({ ...releaseClaim(record, system, job.owner), version: record.version }, observation, sync.rules);
-    const decision = decideOn(job.record);
+    const decideAt = (record: SyncRecord) =>
+      decideOn({ ...releaseClaim(record, system, job.owner), version: record.version }, observed, sync.rules);
+    const decision = decideAt(job.record);
     if (decision.kind === 'unchanged') return 'as expected';
     if (decision.kind === 'doubt') return 'doubt';
     // A conflict is best decided by when each edit was made, and that its hint knows better than the row. Only when
@@ -215,7 +247,7 @@ class DeliverRun {
     if (decision.hasLoser && job.request.attempts === 0) return 'doubt';
     return (current) => {
       // Decided anew on whatever the record is by then; the claim is given back in the same commit.
-      const again = decideOn(current);
+      const again = decideAt(current);
       if (again.kind !== 'changed') return released(current, system, job.owner);
       const edited = again.lines.some((line) => line.event === 'changed');
       const outcome =
@@ -228,21 +260,20 @@ class DeliverRun {
     };
   }
 
-  private async update(jobs: readonly JobOf<'update'>[]): Promise<DeliveryRequest[]> {
+  private async update(
+    jobs: readonly JobOf<'update'>[],
+  ): Promise<{ again: DeliveryRequest[]; outcomes: ReadonlyMap<string, WriteOutcome> }> {
     const { side } = this.jobs;
     const outcomes = await this.jobs.write(jobs, () =>
       this.ports.connector.update(
         side.object,
-        jobs.map(({ want, record }) => ({
-          objectId: want.objectId,
-          values: side.toNative(want.fields, valuesOf(record)),
-        })),
+        jobs.map((job) => ({ objectId: job.want.objectId, values: nativeOf(job, side) })),
       ),
     );
-    return this.settle(jobs, (job) => outcomes.get(job.want.objectId));
+    return { again: await this.settle(jobs, (job) => outcomes.get(job.want.objectId)), outcomes };
   }
 
-  private async archive(jobs: readonly JobOf<'archive'>[]): Promise<void> {
+  private async archive(jobs: readonly JobOf<'archive'>[]): Promise<ReadonlyMap<string, WriteOutcome>> {
     const { system, now } = this.ports;
     const idOf = (job: JobOf<'archive'>) => job.want.objectId;
     const outcomes = await this.jobs.write(jobs, () => this.ports.connector.archive(this.jobs.side.object, jobs.map(idOf)));
@@ -255,6 +286,7 @@ class DeliverRun {
       jobs.filter((job) => !done.includes(job)),
       (job) => outcomes.get(idOf(job)),
     );
+    return outcomes;
   }
 
   /** W6, W8: what the system answered becomes part of the records. Returns the requests to take up again. */

@@ -11,7 +11,7 @@ export interface HandleDeliveriesPorts {
   readonly tenant: string;
   readonly system: string;
   readonly deliveries: MessageSender;
-  readonly portsFor: (sync: string, correlationIds: readonly string[]) => DeliverPorts;
+  readonly portsFor: (sync: string, correlationIds: readonly string[]) => DeliverPorts | Promise<DeliverPorts>;
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -50,7 +50,7 @@ export async function handleDeliveries(
     try {
       const result = await deliverOrPostpone(
         requests,
-        ports.portsFor(
+        await ports.portsFor(
           sync,
           requests.map((request) => request.correlationId),
         ),

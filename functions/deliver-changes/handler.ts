@@ -5,7 +5,12 @@ import type { SQSEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { gatherMessages } from '../../shared/queue/message-batch.ts';
 import { messageSender } from '../../shared/queue/message-sender.ts';
+import { duplicateIndex } from '../../shared/store/duplicate-index.ts';
+import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
+import { guardStore } from '../../shared/store/guard-store.ts';
+import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
+import { schemaStore } from '../../shared/store/schema-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
 import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
@@ -13,6 +18,7 @@ import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
 import { drainAllowance } from '../message-settlement.ts';
 import { withTelemetry } from '../middleware.ts';
+import { workingSyncs } from '../paused-fields.ts';
 import { syncNamed } from '../syncs.ts';
 import { handleDeliveries } from './handle-deliveries.ts';
 
@@ -29,7 +35,20 @@ const context = { client: new DynamoDBClient({}), tableName: env.CONCORD_TABLE, 
 const sqs = new SQSClient({});
 const deliveries = messageSender(sqs, env.DELIVERY_QUEUE_URL);
 const records = recordStore(context);
+const firstSync = firstSyncStore(context);
+const quarantine = quarantineStore(context);
+const duplicates = duplicateIndex(context);
+const schemas = schemaStore(context);
+const guards = guardStore(context);
+const workingSync = workingSyncs({ schemas, now: Date.now });
 const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
+
+const live = new Set<string>(); // a sync that went live stays so
+
+async function isLive(sync: string): Promise<boolean> {
+  if (!live.has(sync) && (await firstSync.listingDone(sync, env.CONCORD_SYSTEM))) live.add(sync);
+  return live.has(sync);
+}
 
 /** The verify read and the write. */
 const CALLS_PER_DELIVERY = 2;
@@ -48,11 +67,17 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
     tenant,
     system: env.CONCORD_SYSTEM,
     deliveries,
-    portsFor: (name, correlationIds) => ({
+    portsFor: async (name, correlationIds) => ({
       system: env.CONCORD_SYSTEM,
-      sync: syncNamed(name),
+      sync: await workingSync(syncNamed(name), env.CONCORD_SYSTEM),
+      rules: syncNamed(name).rules,
       connector: connector.withCorrelation(correlationIds),
       records,
+      quarantine,
+      duplicates,
+      schemas,
+      guards,
+      isLive: () => isLive(name),
       now: Date.now,
       newId: randomUUID,
       random: Math.random,

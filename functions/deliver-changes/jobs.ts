@@ -1,13 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
+import type { CompiledSide } from '../../shared/config/compiled-sync.ts';
 import type { Connector, WriteOutcome } from '../../shared/connectors/connector.ts';
 import { AuthRejectedError, RateLimitedError, RequestRefusedError, SystemUnavailableError } from '../../shared/errors.ts';
 import { inTurns } from '../../shared/in-turns.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
+import type { GuardStore } from '../../shared/store/guard-store.ts';
 import type { RecordStore, StoredRecord } from '../../shared/store/record-store.ts';
+import type { NativeValues } from '../../shared/sync/change-hint.ts';
 import { refuseDelivery, releaseClaim, type Want, wantOf } from '../../shared/sync/delivery.ts';
 import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
-import type { Refusal, SyncRecord } from '../../shared/sync/record.ts';
+import { type Refusal, type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import type { SyncRules } from '../../shared/sync/rules.ts';
+import { type ObservePorts, Observer } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
 
 /** Outlives a call's deadline and the longest that either vendor lets a call run, so that no late write meets a new claim. */
@@ -17,12 +21,14 @@ export const CONFIRM_ATTEMPTS = 6;
 /** Somebody has to renew the grant; asking more often helps nobody. */
 const AUTH_RETRY_MS = 60_000;
 
-export interface DeliverPorts {
-  readonly system: string;
-  readonly sync: CompiledSync;
+export interface DeliverPorts extends ObservePorts {
+  /** All rules of the sync, those of fields that rest too: what such a field lacks stays to be delivered. */
+  readonly rules: SyncRules;
   readonly connector: Connector;
   readonly records: RecordStore;
-  readonly now: () => number;
+  /** True once everything that is there has been listed: before, nothing is made there. */
+  readonly isLive: () => Promise<boolean>;
+  readonly guards: Pick<GuardStore, 'standing' | 'reserve' | 'settle' | 'linked'>;
   readonly newId: () => string;
   readonly random: () => number;
 }
@@ -55,6 +61,13 @@ export interface Job {
   readonly record: StoredRecord;
   readonly owner: string;
   readonly want: Exclude<Want, { kind: 'nothing' }>;
+  /** The objects that stand there for the records which the write refers to. */
+  readonly references: NativeValues;
+}
+
+/** The values of a write, as the system names them: its references are looked up before it is claimed. */
+export function nativeOf(job: JobOf<'update' | 'create'>, side: CompiledSide): NativeValues {
+  return { ...side.toNative(job.want.fields, valuesOf(job.record)), ...job.references };
 }
 
 export type JobOf<Kind extends Job['want']['kind']> = Job & { readonly want: Extract<Want, { kind: Kind }> };
@@ -77,6 +90,7 @@ export type Step = (
 export class Jobs {
   readonly ports: DeliverPorts;
   readonly side: CompiledSide;
+  readonly observer: Observer;
   private readonly later: LaterDelivery[] = [];
   private readonly delivered: DeliveredChange[] = [];
 
@@ -85,6 +99,7 @@ export class Jobs {
     if (side === undefined) throw new Error(`sync ${ports.sync.name} has no side in ${ports.system}: see concord.config.ts`);
     this.ports = ports;
     this.side = side;
+    this.observer = new Observer(ports);
   }
 
   result(): DeliverResult {
@@ -192,9 +207,9 @@ export class Jobs {
 
   /** While this run still has the record in hand (or put it back with a delay), no second message is sent for it. */
   commitFor(job: Job, next: SyncRecord, lines: readonly LedgerLine[], done: boolean) {
-    const { system, sync, now } = this.ports;
+    const { system, rules, now } = this.ports;
     return commitOf(next, {
-      rules: sync.rules,
+      rules,
       nowMs: now(),
       marks: job.record.marks,
       note: this.noteOf(job, lines),

@@ -89,10 +89,16 @@ export class UniqueValues {
     const owner = newId().slice(0, 8);
     const claimed = claim(freed, system, want, owner, now(), LEASE_MS);
     const note = { correlationId: job.request.correlationId, lines: [], decidedAtMs: now() };
-    const commit = commitOf(claimed, { rules: sync.rules, nowMs: now(), marks: job.record.marks, note, inHand: system });
+    const commit = commitOf(claimed, {
+      rules: this.jobs.ports.rules,
+      nowMs: now(),
+      marks: job.record.marks,
+      note,
+      inHand: system,
+    });
     const [result] = await records.commitMany([commit]);
     if (result !== 'committed') return;
-    const emptied = { ...job, record: { ...claimed, marks: job.record.marks }, owner, want };
+    const emptied = { ...job, record: { ...claimed, marks: job.record.marks }, owner, want, references: {} };
     const outcome = await this.empty(emptied);
     if (outcome?.outcome === 'written') {
       await this.jobs.commitSteps([

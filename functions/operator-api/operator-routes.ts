@@ -4,14 +4,20 @@ import type { FirstSyncStore } from '../../shared/store/first-sync-store.ts';
 import { type RecordStore, refKey, type StoredRecord } from '../../shared/store/record-store.ts';
 import type { RecordWorklist } from '../../shared/store/record-worklist.ts';
 import { attentionOf } from '../../shared/sync/delivery.ts';
+import { GUARD_ROUTES, type GuardPorts } from './guard-routes.ts';
+import { QUARANTINE_ROUTES, type QuarantinePorts } from './quarantine-routes.ts';
 import type { QueueDepth } from './queue-depths.ts';
+import { SCHEMA_ROUTES, type SchemaRoutePorts } from './schema-routes.ts';
 
 const PAGE_MAX = 100;
 const LEDGER_MAX = 200;
 /** A first look at how much waits, not a census: the count stops here. */
 const COUNT_MAX = 1_000;
 
-export interface OperatorPorts {
+export interface OperatorPorts
+  extends Pick<GuardPorts, 'guards' | 'syncNamed' | 'newId'>,
+    Pick<QuarantinePorts, 'quarantine' | 'requestLook'>,
+    Pick<SchemaRoutePorts, 'schemas'> {
   readonly syncs: readonly { readonly name: string; readonly objects: Readonly<Record<string, string>> }[];
   readonly records: RecordStore;
   readonly worklist: RecordWorklist;
@@ -26,6 +32,10 @@ export interface OperatorRequest {
   readonly route: string; // `GET /records/{id}`
   readonly path: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, string | undefined>>;
+  /** Parsed JSON; absent where none was sent. */
+  readonly body?: unknown;
+  /** Who asks: the ARN of the caller. */
+  readonly by?: string;
 }
 
 export interface OperatorAnswer {
@@ -42,6 +52,9 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /syncs/{sync}/trigger': trigger,
   'GET /records/{id}': recordWithLedger,
   'GET /conflicts': conflicts,
+  ...GUARD_ROUTES,
+  ...QUARANTINE_ROUTES,
+  ...SCHEMA_ROUTES,
 };
 
 export function operatorRoutes(ports: OperatorPorts): (request: OperatorRequest) => Promise<OperatorAnswer> {
@@ -140,7 +153,7 @@ async function recordIdOfObject(asked: string, ports: OperatorPorts): Promise<st
 }
 
 const conflictsQuerySchema = z.strictObject({
-  kind: z.enum(['conflict', 'refused', 'delete-conflict', 'missing', 'merged', 'review']).optional(),
+  kind: z.enum(['conflict', 'frozen', 'quarantine', 'refused', 'delete-conflict', 'missing', 'merged', 'review']).optional(),
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
   cursor: z.string().max(2_000).optional(),
 });
@@ -213,6 +226,7 @@ function shown(record: StoredRecord) {
     version: record.version,
     fields: record.fields,
     holds: record.holds,
+    ...(record.frozen !== undefined && { frozen: record.frozen }),
     ...(record.deleted !== undefined && { deleted: record.deleted }),
     links: Object.fromEntries(
       Object.entries(record.links).map(([system, { objectId, state, stampMs, deliveredAtMs, refusal, seen }]) => [

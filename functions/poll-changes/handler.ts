@@ -2,19 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
-import { AuthRejectedError } from '../../shared/errors.ts';
+import { AuthRejectedError, RequestRefusedError } from '../../shared/errors.ts';
 import { messageSender } from '../../shared/queue/message-sender.ts';
 import { cursorStore } from '../../shared/store/cursor-store.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
+import { schemaStore } from '../../shared/store/schema-store.ts';
 import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { tenant } from '../config.ts';
 import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
 import { withTelemetry } from '../middleware.ts';
 import { syncsOf } from '../syncs.ts';
-import { checkConnection } from './check-connection.ts';
+import { connectionCheck } from './check-connection.ts';
 import { advanceFirstSync } from './first-sync.ts';
+import { listAgain } from './list-again.ts';
 import { pollChanges } from './poll-changes.ts';
 
 const env = z
@@ -36,6 +38,8 @@ const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, co
 const cursors = cursorStore(context);
 const firstSync = firstSyncStore(context);
 const records = recordStore(context);
+const schemas = schemaStore(context);
+const connection = connectionCheck({ schemas, now: Date.now });
 
 const pollEventSchema = z.object({ detail: z.object({ sync: z.string().optional() }).optional() });
 
@@ -61,19 +65,26 @@ export const handler = withTelemetry(async (event: unknown) => {
   for (const sync of syncsOf(env.CONCORD_SYSTEM)) {
     if (only !== undefined && only !== sync.name) continue;
     try {
-      await checkConnection(sync, env.CONCORD_SYSTEM, connector);
-      const first = await advanceFirstSync(sync, { ...ports, changes });
+      const { working, problems, listAgainFromMs } = await connection.check(sync, env.CONCORD_SYSTEM, connector);
+      if (problems.length > 0) {
+        countFor(env.CONCORD_SYSTEM, 'FieldsPaused', MetricUnit.Count, problems.length);
+        log.warn('fields rest', { sync: sync.name, system: env.CONCORD_SYSTEM, problems });
+      }
+      const first = await advanceFirstSync(working, { ...ports, changes });
       if (first.phase !== 'live') {
         log.info('first sync', { sync: sync.name, system: env.CONCORD_SYSTEM, ...first });
         continue;
       }
       const fromMs = first.startedAtMs - sync.poll.overlapMinutes * 60_000;
-      const polled = await pollChanges(sync, fromMs, { ...ports, changes: own });
+      if (listAgainFromMs !== undefined)
+        await listAgain(sync, { fromMs: listAgainFromMs, firstMs: fromMs }, { ...ports, schemas });
+      const polled = await pollChanges(working, fromMs, { ...ports, changes: own });
       // A poller that found the cursor taken knows nothing of the lag: the one that has it tells.
       if (polled.lagMs !== undefined) countFor(env.CONCORD_SYSTEM, 'PollLagSeconds', MetricUnit.Seconds, polled.lagMs / 1000);
       log.info('polled', { sync: sync.name, system: env.CONCORD_SYSTEM, ...polled });
     } catch (error) {
       // One sync's trouble does not keep the others from being polled.
+      if (error instanceof RequestRefusedError) connection.doubt(sync, env.CONCORD_SYSTEM);
       if (error instanceof AuthRejectedError) countFor(env.CONCORD_SYSTEM, 'AuthRejected', MetricUnit.Count, 1);
       log.error('poll failed', { sync: sync.name, system: env.CONCORD_SYSTEM, ...errorFacts(error) });
       failures.push(error);

@@ -1,4 +1,4 @@
-import type { MatchKeyRef, StoredRecord } from '../../shared/store/record-store.ts';
+import type { MatchKeyRef, StoredRecord, Taken } from '../../shared/store/record-store.ts';
 import { decide } from '../../shared/sync/decide.ts';
 import { confirmWritten, isClaimed } from '../../shared/sync/delivery.ts';
 import type { HintGroup } from '../../shared/sync/hints.ts';
@@ -14,6 +14,8 @@ const MOMENTS_MAX = 3;
 
 /** `again`: a race was lost; read once more. */
 type Adopted = 'done' | 'again';
+/** What the first sync found to be the same one in other systems. */
+type MatchedTwins = NonNullable<HintGroup['hints'][number]['matched']>;
 
 /** Finds the record that an unknown object belongs to, or makes one (I1, L1-L3, C1). */
 export function adopter(run: ProcessRun): (group: HintGroup, observation: Observation | undefined) => Promise<Adopted> {
@@ -25,6 +27,7 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     if (claimed !== undefined) return claimed;
     if (sync.rules.systems[system]?.direction === 'out') return 'done'; // what is made in a system that only receives is its own
 
+    if (await isHeld(group.objectId)) return 'done';
     const matched = group.hints.flatMap((hint) => hint.matched ?? []);
     const keys = sync.matchKeys.flatMap((key) => {
       const value = key.keyOf(observation.fields);
@@ -67,7 +70,12 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
   }
 
   /** L1: exactly one candidate, not yet linked here, is the same one. */
-  async function join(group: HintGroup, observation: PresentObservation, owner: string): Promise<Adopted> {
+  async function join(
+    group: HintGroup,
+    observation: PresentObservation,
+    owner: string,
+    twin?: MatchedTwins[number],
+  ): Promise<Adopted> {
     const record = await recordOf(owner);
     if (record === undefined)
       return review(group, observation, [owner], 'its match key belongs to a case that waits for a person');
@@ -83,8 +91,9 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     }
     const isTaken = link?.objectId !== undefined && (link.state === 'linked' || link.state === 'outside');
     if (isTaken) return review(group, observation, [owner], 'another object of the same system has its match key');
-    const reason = link?.objectId === undefined ? undefined : 'made again after its earlier object was gone';
-    return tie(group, record, withFoundObject(record, system, observation.objectId, sync.rules), observation, reason);
+    const reason = link?.objectId === undefined ? twin?.reason : 'made again after its earlier object was gone';
+    const tied = withFoundObject(record, system, observation.objectId, sync.rules);
+    return tie(group, record, tied, observation, reason, twin?.rule);
   }
 
   async function tie(
@@ -93,17 +102,19 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     tied: SyncRecord,
     observation: PresentObservation,
     reason?: string,
+    rule = 'L1',
   ): Promise<Adopted> {
     const decision = decide({ ...tied, version: before.version }, observation, sync.rules);
     const next = decision.kind === 'changed' ? decision.record : { ...tied, version: before.version + 1 };
     const lines: LedgerLine[] = [
-      { event: 'linked', rule: 'L1', by: system, atMs: observation.stampMs, ...(reason !== undefined && { reason }) },
+      { event: 'linked', rule, by: system, atMs: observation.stampMs, ...(reason !== undefined && { reason }) },
       ...(decision.kind === 'changed' ? decision.lines : []),
     ];
     const entry = { recordId: next.recordId, version: next.version, ...run.noteOf(group, lines) };
     const commit = run.commitOf(group, next, [], before.marks);
     const result = await records.linkObject(commit, run.refOf(observation.objectId), { entry });
     if (result !== 'committed') return 'again';
+    run.countLinks(before, next);
     run.tell(group, next, lines);
     return 'done';
   }
@@ -111,7 +122,7 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
   async function create(
     group: HintGroup,
     observation: PresentObservation,
-    matched: NonNullable<HintGroup['hints'][number]['matched']>,
+    matched: MatchedTwins,
     keys: readonly MatchKeyRef[],
   ): Promise<Adopted> {
     const record = newRecord(newId(), observation, matched, sync.rules);
@@ -120,10 +131,10 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
       ...matched.map(
         (twin): LedgerLine => ({
           event: 'linked',
-          rule: 'L2',
+          rule: twin.rule ?? 'L2',
           by: twin.system,
           atMs: observation.stampMs,
-          reason: 'the first sync found exactly one match',
+          reason: twin.reason ?? 'the first sync found exactly one match',
         }),
       ),
     ];
@@ -136,16 +147,41 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
       identities,
       matchKeys: [...keys],
     });
-    if (result !== 'created') {
-      const former = result.existing.find((taken) => taken.what === 'identity' && taken.ref.objectId === observation.objectId);
-      const owner = former && (await recordOf(former.what === 'identity' ? former.recordId : ''));
-      if (owner?.links[system]?.aliases?.includes(observation.objectId)) {
-        return review(group, observation, [owner.recordId], 'it was merged away or replaced, and is there again');
-      }
-      return 'again';
-    }
+    if (result !== 'created') return joinOwners(group, observation, matched, result.existing);
+    run.countLinks(undefined, record);
     run.tell(group, record, lines);
     return 'done';
+  }
+
+  /** What stands in the way of a new record is somebody's already: a twin's record, a case, or a former life of this very object. */
+  async function joinOwners(
+    group: HintGroup,
+    observation: PresentObservation,
+    matched: MatchedTwins,
+    existing: readonly Taken[],
+  ): Promise<Adopted> {
+    const owners = new Set<string>();
+    for (const taken of existing) {
+      if (taken.what !== 'identity') continue;
+      if (taken.ref.system === system && taken.ref.objectId === observation.objectId) {
+        const owner = await recordOf(taken.recordId);
+        if (!owner?.links[system]?.aliases?.includes(observation.objectId)) return 'again'; // made just now
+        return review(group, observation, [taken.recordId], 'it was merged away or replaced, and is there again');
+      }
+      owners.add(taken.recordId);
+    }
+    if (matched.length === 0) return 'again'; // its match key was taken just now: the next round finds whose it is
+    const [owner, ...others] = owners;
+    if (others.length > 0) return review(group, observation, [...owners], 'its twins belong to different records');
+    if (owner !== undefined) return join(group, observation, owner, matched[0]);
+    const keys = existing.flatMap((taken) => (taken.what === 'match-key' ? [taken.recordId] : []));
+    return review(group, observation, keys, 'its match key belongs to another record, or to a case that waits for a person');
+  }
+
+  /** L5: what a scored match left to a person stays out until he has decided. */
+  async function isHeld(objectId: string): Promise<boolean> {
+    if (sync.scored === undefined) return false;
+    return (await firstSync.heldObjects(sync.name, [{ system, objectId }])).size > 0;
   }
 
   /** L3: never "first found": several candidates, or one that is taken, wait for a person. */

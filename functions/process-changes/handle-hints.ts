@@ -21,7 +21,7 @@ export interface HandleHintsPorts {
   /** @throws Error when the body is no message of ours. */
   readonly hintsOf: (message: QueueMessage) => readonly HintsOfMessage[];
   readonly changes: MessageSender;
-  readonly portsFor: (sync: string) => ProcessPorts;
+  readonly portsFor: (sync: string) => ProcessPorts | Promise<ProcessPorts>;
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -62,6 +62,9 @@ export async function handleHints(messages: readonly QueueMessage[], ports: Hand
     const result = await processOrPostpone(hints, sync, ports);
     settled.push(...result.settled);
     skipped += result.skipped;
+    const { quarantined, warnings } = result.quality;
+    if (quarantined > 0) countFor(ports.system, 'Quarantined', MetricUnit.Count, quarantined);
+    if (warnings.length > 0) log.warn('data quality', { system: ports.system, sync, warnings });
     later += result.later.length;
     await shelve(sync, result, origins, failedIds, ports);
   }
@@ -70,14 +73,22 @@ export async function handleHints(messages: readonly QueueMessage[], ports: Hand
   return { failedIds, hints: origins.size, skipped, later, changes: settled };
 }
 
+const NOTHING_DONE: ProcessResult = {
+  later: [],
+  failed: [],
+  settled: [],
+  skipped: 0,
+  quality: { quarantined: 0, warnings: [] },
+};
+
 /** A system that does not answer postpones the whole batch: its hints keep waiting, with growing pauses. */
 async function processOrPostpone(hints: readonly ChangeHint[], sync: string, ports: HandleHintsPorts): Promise<ProcessResult> {
   try {
-    return await processChanges(hints, ports.portsFor(sync));
+    return await processChanges(hints, await ports.portsFor(sync));
   } catch (error) {
     const patient =
       error instanceof RateLimitedError || error instanceof SystemUnavailableError || error instanceof AuthRejectedError;
-    if (!patient) return { later: [], failed: hints.map((hint) => ({ hint, error })), settled: [], skipped: 0 };
+    if (!patient) return { ...NOTHING_DONE, failed: hints.map((hint) => ({ hint, error })) };
     if (error instanceof AuthRejectedError) countFor(ports.system, 'AuthRejected', MetricUnit.Count, 1);
     log.warn('the system does not answer; its hints wait', { system: ports.system, hints: hints.length, ...errorFacts(error) });
     const retryAfterMs = 'retryAfterMs' in error ? error.retryAfterMs : 0;
@@ -86,7 +97,7 @@ async function processOrPostpone(hints: readonly ChangeHint[], sync: string, por
       delayMs: Math.max(retryAfterMs, backoffMs(hint.rereads ?? 0, ports.random)),
       reason: error.name,
     }));
-    return { later, failed: [], settled: [], skipped: 0 };
+    return { ...NOTHING_DONE, later };
   }
 }
 

@@ -5,8 +5,12 @@ import type { SQSEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { gatherMessages } from '../../shared/queue/message-batch.ts';
 import { messageSender } from '../../shared/queue/message-sender.ts';
+import { duplicateIndex } from '../../shared/store/duplicate-index.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
+import { guardStore } from '../../shared/store/guard-store.ts';
+import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
+import { schemaStore } from '../../shared/store/schema-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
 import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
@@ -14,6 +18,7 @@ import { connectedSystem } from '../connected-system.ts';
 import { environment } from '../function-environment.ts';
 import { drainAllowance } from '../message-settlement.ts';
 import { withTelemetry } from '../middleware.ts';
+import { workingSyncs } from '../paused-fields.ts';
 import { syncNamed } from '../syncs.ts';
 import { handleHints } from './handle-hints.ts';
 import { hintsOfMessage } from './hint-message.ts';
@@ -31,12 +36,17 @@ const context = { client: new DynamoDBClient({}), tableName: env.CONCORD_TABLE, 
 const sqs = new SQSClient({});
 const changes = messageSender(sqs, env.CHANGES_QUEUE_URL);
 const records = recordStore(context);
+const quarantine = quarantineStore(context);
+const duplicates = duplicateIndex(context);
+const schemas = schemaStore(context);
+const guards = guardStore(context);
+const workingSync = workingSyncs({ schemas, now: Date.now });
 const firstSync = firstSyncStore(context);
 const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
 const live = new Set<string>(); // a sync that went live stays so
 
 async function isLive(sync: string): Promise<boolean> {
-  if (!live.has(sync) && (await firstSync.get(sync))?.phase === 'live') live.add(sync);
+  if (!live.has(sync) && (await firstSync.listingDone(sync, env.CONCORD_SYSTEM))) live.add(sync);
   return live.has(sync);
 }
 
@@ -58,11 +68,16 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
     system: env.CONCORD_SYSTEM,
     hintsOf: (message) => hintsOfMessage(message, env.CONCORD_SYSTEM, ours, Date.now()),
     changes,
-    portsFor: (name) => ({
+    portsFor: async (name) => ({
       system: env.CONCORD_SYSTEM,
-      sync: syncNamed(name),
+      sync: await workingSync(syncNamed(name), env.CONCORD_SYSTEM),
+      rules: syncNamed(name).rules,
       connector,
       records,
+      quarantine,
+      duplicates,
+      schemas,
+      guards,
       firstSync,
       isLive: () => isLive(name),
       now: Date.now,

@@ -1,7 +1,8 @@
-import type { CompiledSide, CompiledSync } from '../../shared/config/compiled-sync.ts';
-import type { ObjectReader, ObjectState } from '../../shared/connectors/connector.ts';
+import type { CompiledSide } from '../../shared/config/compiled-sync.ts';
+import type { Connector, ObjectReader, ObjectState } from '../../shared/connectors/connector.ts';
 import { inTurns } from '../../shared/in-turns.ts';
 import type { FirstSyncStore } from '../../shared/store/first-sync-store.ts';
+import type { GuardStore } from '../../shared/store/guard-store.ts';
 import {
   type MatchKeyRef,
   type ObjectRef,
@@ -10,14 +11,15 @@ import {
   type StoredRecord,
 } from '../../shared/store/record-store.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
-import { decide } from '../../shared/sync/decide.ts';
 import { dirtySystems } from '../../shared/sync/delivery.ts';
 import { groupByObject, type HintGroup, tellsNothingNew } from '../../shared/sync/hints.ts';
 import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
-import type { Observation } from '../../shared/sync/observation.ts';
-import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
-import { observeObjects } from '../observe-objects.ts';
+import { type Link, type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import type { SyncRules } from '../../shared/sync/rules.ts';
+import type { QualityTold } from '../judge-quality.ts';
+import { decideOn, type Observed, type ObservePorts, Observer } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
+import type { ReferenceBook } from '../references.ts';
 import { adopter } from './adopt.ts';
 
 /** After so many lost races a hint waits its turn on the queue instead of holding up its batch. */
@@ -28,15 +30,15 @@ export const TRANSACTIONS_AT_ONCE = 8;
 /** A change event or webhook arrives well within this time. */
 const EVENTS_TAKE_MS = 60_000;
 
-export interface ProcessPorts {
-  readonly system: string;
-  readonly sync: CompiledSync;
-  readonly connector: ObjectReader;
+export interface ProcessPorts extends ObservePorts {
+  /** All rules of the sync, those of fields that rest too: what such a field lacks stays to be delivered. */
+  readonly rules: SyncRules;
+  readonly connector: ObjectReader & Pick<Connector, 'describe'>;
   readonly records: RecordStore;
   readonly firstSync: FirstSyncStore;
+  readonly guards: Pick<GuardStore, 'linked'>;
   /** True once the first sync went live: before, an unknown object is left to its listing. */
   readonly isLive: () => Promise<boolean>;
-  readonly now: () => number;
   readonly newId: () => string;
 }
 
@@ -48,6 +50,7 @@ export interface ProcessResult {
   readonly settled: readonly SettledChange[];
   /** Hints whose objects needed no read: echoes and repeats. */
   readonly skipped: number;
+  readonly quality: QualityTold;
 }
 
 export interface LaterHint {
@@ -81,7 +84,7 @@ export async function processChanges(hints: readonly ChangeHint[], ports: Proces
   let groups = groupByObject(hints);
   for (let round = 0; round < ROUNDS_MAX && groups.length > 0; round += 1) groups = await run.round(groups);
   for (const group of groups) run.putBack(group, LOST_RACES_DELAY_MS, 'others kept committing first');
-  return run.result();
+  return run.finish();
 }
 
 interface Candidate {
@@ -104,6 +107,8 @@ export class ProcessRun {
   private readonly later: LaterHint[] = [];
   private readonly failed: { hint: ChangeHint; error: unknown }[] = [];
   private readonly settled: SettledChange[] = [];
+  private readonly observer: Observer;
+  private readonly linkedBy: Record<string, number> = {};
   private skipped = 0;
 
   constructor(ports: ProcessPorts) {
@@ -111,10 +116,22 @@ export class ProcessRun {
     if (side === undefined) throw new Error(`sync ${ports.sync.name} has no side in ${ports.system}: see concord.config.ts`);
     this.ports = ports;
     this.side = side;
+    this.observer = new Observer(ports);
   }
 
-  result(): ProcessResult {
-    return { later: this.later, failed: this.failed, settled: this.settled, skipped: this.skipped };
+  async finish(): Promise<ProcessResult> {
+    await this.ports.guards.linked(this.ports.sync.name, this.linkedBy);
+    const { later, failed, settled, skipped } = this;
+    return { later, failed, settled, skipped, quality: this.observer.told() };
+  }
+
+  /** The guard of what is written goes by how many objects are linked. */
+  countLinks(before: SyncRecord | undefined, next: SyncRecord): void {
+    for (const [system, link] of Object.entries(next.links)) {
+      const was = before?.links[system];
+      const change = Number(isLinked(link)) - Number(was !== undefined && isLinked(was));
+      if (change !== 0) this.linkedBy[system] = (this.linkedBy[system] ?? 0) + change;
+    }
   }
 
   putBack(group: HintGroup, delayMs: number, reason: string): void {
@@ -140,14 +157,15 @@ export class ProcessRun {
   /** Handles each group once. Returns those that lost a race and must be read again. */
   async round(groups: readonly HintGroup[]): Promise<HintGroup[]> {
     const { known, unknown, mistaken } = await this.recordsOf(groups);
-    const telling = known.filter(({ group, record }) => !this.isKnownAlready(group, record));
+    const book = await this.observer.bookOf(known.flatMap(({ group }) => group.hints));
+    const telling = known.filter(({ group, record }) => !this.isKnownAlready(group, record, book));
     const strangers = await this.adoptable(unknown);
     const ids = [...telling.map(({ group }) => group.objectId), ...strangers.map((group) => group.objectId)];
     if (ids.length === 0) return mistaken;
 
     const readBeganAtMs = this.ports.now();
     const states = await this.ports.connector.read(this.side.object, ids, this.side.nativeFields);
-    const observed = await this.observe([...telling.map(({ group }) => group), ...strangers], states, readBeganAtMs);
+    const observed = await this.observe(telling, strangers, states, readBeganAtMs);
 
     const lost = await this.commit(
       telling.flatMap(({ group, record }) => this.plan(group, record, observed.get(group.objectId))),
@@ -155,7 +173,7 @@ export class ProcessRun {
     const adopt = adopter(this);
     const adopted = await inTurns(strangers, TRANSACTIONS_AT_ONCE, async (group) => {
       try {
-        return (await adopt(group, observed.get(group.objectId))) === 'again' ? [group] : [];
+        return (await adopt(group, observed.get(group.objectId)?.observation)) === 'again' ? [group] : [];
       } catch (error) {
         this.fail(group, error);
         return [];
@@ -204,32 +222,34 @@ export class ProcessRun {
     return unknown.filter((group) => group.hints.some((hint) => hint.matched !== undefined));
   }
 
-  private isKnownAlready(group: HintGroup, record: SyncRecord): boolean {
+  private isKnownAlready(group: HintGroup, record: SyncRecord, book: ReferenceBook): boolean {
     const { sync, system } = this.ports;
-    const known = group.hints.every((hint) => tellsNothingNew(record, system, hint, this.side.toCanonical, sync.rules));
+    const known = group.hints.every((hint) => tellsNothingNew(record, system, book.readable(hint), book.toCanonical, sync.rules));
     if (known) this.skipped += group.hints.length;
     return known;
   }
 
   private observe(
-    groups: readonly HintGroup[],
+    known: readonly Candidate[],
+    strangers: readonly HintGroup[],
     states: ReadonlyMap<string, ObjectState>,
     readBeganAtMs: number,
-  ): Promise<Map<string, Observation>> {
-    const readings = groups.flatMap((group) => {
+  ): Promise<Map<string, Observed>> {
+    const candidates = [...known, ...strangers.map((group) => ({ group, record: undefined }))];
+    const readings = candidates.flatMap(({ group, record }) => {
       const state = states.get(group.objectId);
-      return state === undefined ? [] : [{ state, hints: group.hints, correlationId: correlationOf(group) }];
+      return state === undefined ? [] : [{ state, hints: group.hints, correlationId: correlationOf(group), record }];
     });
-    return observeObjects(readings, readBeganAtMs, this.ports);
+    return this.observer.observe(readings, readBeganAtMs);
   }
 
-  private plan(group: HintGroup, record: StoredRecord, observation: Observation | undefined): PlannedCommit[] {
-    if (observation === undefined) {
+  private plan(group: HintGroup, record: StoredRecord, observed: Observed | undefined): PlannedCommit[] {
+    if (observed === undefined) {
       this.putBack(group, LOST_RACES_DELAY_MS, 'the answer left the object out');
       return [];
     }
     try {
-      const decision = decide(record, observation, this.ports.sync.rules);
+      const decision = decideOn(record, observed, this.ports.sync.rules);
       if (decision.kind === 'unchanged') return [];
       if (decision.kind === 'doubt') {
         this.putBack(group, Math.max(0, decision.rereadAfterMs - this.ports.now()), 'cannot be told from a stale read');
@@ -285,7 +305,7 @@ export class ProcessRun {
   }
 
   commitOf(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[], marks?: StoredRecord['marks']) {
-    return commitOf(next, { rules: this.ports.sync.rules, nowMs: this.ports.now(), marks, note: this.noteOf(group, lines) });
+    return commitOf(next, { rules: this.ports.rules, nowMs: this.ports.now(), marks, note: this.noteOf(group, lines) });
   }
 
   noteOf(group: HintGroup, lines: readonly LedgerLine[]): CommitNote {
@@ -293,6 +313,7 @@ export class ProcessRun {
   }
 
   private async afterCommit(plan: PlannedCommit): Promise<void> {
+    this.countLinks(plan.before, plan.next);
     this.tell(plan.group, plan.next, plan.lines);
     const before = valuesOf(plan.before);
     const after = valuesOf(plan.next);
@@ -321,6 +342,10 @@ export class ProcessRun {
       ...(edited && group.hints.every((hint) => isLateFind(hint)) && { missedByEvents: true }),
     });
   }
+}
+
+function isLinked({ state, objectId }: Link): boolean {
+  return objectId !== undefined && (state === 'linked' || state === 'outside');
 }
 
 function isLateFind(hint: ChangeHint): boolean {

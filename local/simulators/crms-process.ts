@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
+import { objectProperties } from '../../deploy/hubspot/object-properties.ts';
 import { LOCAL_APP_ID, LOCAL_EVENT_SOURCE, LOCAL_ORGANIZATION_ID, LOCAL_PORTAL_ID, RELAY_ACCESS_KEY } from '../local-crms.ts';
 import { workAway } from './busy-people.ts';
 import { type CrmsOptions, type CrmsReady, crmsOptionsSchema, workRequestSchema } from './crms-messages.ts';
@@ -27,7 +27,7 @@ async function main(options: CrmsOptions): Promise<void> {
     clientSecret: options.secrets.hubspotWebhookSecret,
     accessToken: options.secrets.hubspotAccessToken,
     webhookUrl: options.webhookUrl,
-    properties: contactProperties,
+    properties: objectProperties,
   });
   const save = keeper(options.stateDir, { salesforce, hubspot });
   const timer = setInterval(save, SAVE_EVERY_MS);

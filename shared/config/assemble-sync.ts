@@ -7,7 +7,11 @@ import type { ConcordConfig, FullNameConfig, SyncConfig, SystemConfig } from './
 import { canonOf, type FieldMapping, mappingsOf } from './field-mapping.ts';
 import { canaryOf, guardLimitsOf, loopLimitsOf } from './guard-config.ts';
 import { compiledMatchKey } from './match-key.ts';
+import { scoredMatchingOf } from './matching-config.ts';
+import { nativeNeeds } from './native-needs.ts';
 import { qualityRulesOf } from './quality-config.ts';
+import { isReference, referencesIn, withReferences } from './reference-fields.ts';
+import { searchForms } from './search-forms.ts';
 import { decisionRulesOf } from './strategy-rules.ts';
 
 /** What the connectors are known to do, where the config does not say otherwise. */
@@ -18,15 +22,19 @@ const TRAITS: Readonly<Record<SystemConfig['connector'], { readonly stampResolut
 
 /** Makes a sync ready to run. It trusts its config: compileSync is the one that checks it. */
 export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledSync {
-  const mappings = Object.entries(sync.fields).flatMap(([field, spec]) => mappingsOf(field, spec));
-  const compiled = Object.entries(sync.objects).map(([system, object]) =>
-    sideOf(
+  const mappings = Object.entries(sync.fields).flatMap(([field, spec]) => (isReference(spec) ? [] : mappingsOf(field, spec)));
+  const compiled = Object.entries(sync.objects).map(([system, object]): Compiled => {
+    const { side, directions } = sideOf(
       system,
       object,
       mappings.filter((mapping) => mapping.system === system),
       (sync.fullNames ?? []).filter((full) => full.system === system),
-    ),
-  );
+      sync.fields,
+    );
+    const references = referencesIn(sync, system, config);
+    const ways = Object.fromEntries(references.map(({ field, direction }) => [field, direction]));
+    return { side: withReferences(side, references), directions: { ...directions, ...ways } };
+  });
   const fields = Object.entries(sync.fields).map(([field, spec]): [string, FieldRules] => [
     field,
     { canon: canonOf(spec), ...decisionRulesOf(spec, sync) },
@@ -40,14 +48,18 @@ export function assembleSync(sync: SyncConfig, config: ConcordConfig): CompiledS
     ...(sync.onUpdateDelete !== undefined && { onUpdateDelete: sync.onUpdateDelete }),
     loopLimits: loopLimitsOf(sync.guards),
   };
+  const scored = scoredMatchingOf(sync.matching, sync.fields);
   return {
     name: sync.name,
     rules,
-    sides: Object.fromEntries(compiled.map(({ side }) => [side.system, side])),
+    sides: Object.fromEntries(
+      compiled.map(({ side }) => [side.system, { ...side, needs: nativeNeeds(side.system, sync.fields) }]),
+    ),
     matchKeys: sync.matchKeys.map((keyFields) => compiledMatchKey(keyFields, sync.fields)),
     poll: sync.poll,
     guards: guardLimitsOf(sync.guards),
     ...(sync.canary !== undefined && { canary: canaryOf(sync.canary) }),
+    ...(scored !== undefined && { scored }),
     ...(sync.quality !== undefined && { quality: qualityRulesOf(sync.quality, sync.fields) }),
   };
 }
@@ -90,6 +102,7 @@ function sideOf(
   object: SyncConfig['objects'][string],
   mappings: readonly FieldMapping[],
   fullNames: readonly FullNameConfig[],
+  fields: SyncConfig['fields'],
 ): Compiled {
   const byNative = new Map(mappings.map((mapping) => [mapping.native, mapping]));
   const byField = new Map(mappings.map((mapping) => [mapping.field, mapping]));
@@ -142,6 +155,12 @@ function sideOf(
         values[field] = joinFullName({ first: valueIn(first, changed, all), last: valueIn(last, changed, all) });
       }
       return values;
+    },
+    references: [],
+    searchForms(field, value) {
+      const mapping = byField.get(field);
+      const config = fields[field];
+      return mapping === undefined || config === undefined ? [] : searchForms(config, mapping, value);
     },
     canonicalOf(native) {
       const mapping = byNative.get(native);

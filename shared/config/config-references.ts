@@ -1,8 +1,10 @@
 import * as z from 'zod';
 import { transformsOfKind } from './field-mapping.ts';
 import { canaryFaults, looseCanary } from './guard-faults.ts';
+import { looseMatching, matchingFaults } from './matching-schema.ts';
 import { didYouMean } from './nearest-name.ts';
 import { looseQuality, qualityFaults } from './quality-faults.ts';
+import { looseReferenceTo, referenceFieldFaults } from './reference-faults.ts';
 import { loosePolicies, looseStrategy, strategyFaults } from './strategy-faults.ts';
 
 // What a schema cannot say: names that must refer to one another, and settings that must fit together.
@@ -22,8 +24,9 @@ const looseSide = z.preprocess(
 );
 const looseField = z
   .object({
-    kind: z.enum(['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set']).catch('text'),
+    kind: z.enum(['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set', 'domain', 'reference']).catch('text'),
     defaultCountry: text,
+    to: looseReferenceTo,
     ignoreCase: z.boolean().optional().catch(undefined),
     strategy: looseStrategy.optional(),
     policies: loosePolicies,
@@ -41,6 +44,7 @@ const looseSync = z
     strategy: looseStrategy,
     firstSync: looseStrategy,
     poll: z.object({ everyMinutes: z.number(), overlapMinutes: z.number() }).optional().catch(undefined),
+    matching: looseMatching,
     quality: looseQuality,
     canary: looseCanary,
   })
@@ -62,10 +66,10 @@ export function referenceFaults(config: unknown): string[] {
   const { data } = looseConfig.safeParse(config);
   if (data === undefined) return [];
   const syncs = data.syncs.flatMap((sync) => sync ?? []);
-  return [...syncs.flatMap((sync) => syncFaults(sync, data.systems)), ...overlapFaults(syncs)];
+  return [...syncs.flatMap((sync) => syncFaults(sync, data.systems, syncs)), ...overlapFaults(syncs)];
 }
 
-function syncFaults(sync: LooseSync, systems: LooseSystems): string[] {
+function syncFaults(sync: LooseSync, systems: LooseSystems, syncs: readonly LooseSync[]): string[] {
   const at = `syncs.${sync.name}`;
   const known = Object.keys(systems);
   const taking = Object.keys(sync.objects);
@@ -84,7 +88,9 @@ function syncFaults(sync: LooseSync, systems: LooseSystems): string[] {
     ...fullNameFaults(sync, at),
     ...strategyFaults(sync, at, (field) => directionsOf(sync, field)),
     ...matchKeyFaults(sync, at),
+    ...referenceFieldFaults(sync, at, syncs, (system) => systems[system]?.connector),
     ...pollFaults(sync, at),
+    ...matchingFaults(sync, at),
     ...qualityFaults(sync.quality, Object.keys(sync.fields), `${at}.quality`),
     ...canaryFaults(sync.canary, sync.fields, taking, `${at}.canary`, (field) => directionsOf(sync, field)),
   ];

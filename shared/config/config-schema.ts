@@ -2,13 +2,14 @@ import * as z from 'zod';
 import { nativeValueSchema } from '../sync/change-hint.ts';
 import { isPhoneCountry } from '../sync/phone-number.ts';
 import { canarySchema, guardsSchema } from './guard-schema.ts';
+import { matchingSchema } from './matching-schema.ts';
 import { qualitySchema } from './quality-schema.ts';
 import { kindIn, name, named, nativeName, notA, oneOf, settings, wholeNumber } from './schema-words.ts';
 import { isKindOfWhole, policiesSchema, strategySchema } from './strategy-schema.ts';
 
 // The shape of the config, word by word. How its names refer to one another is `config-references.ts`.
 
-const KINDS = ['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set'] as const;
+const KINDS = ['text', 'email', 'phone', 'date', 'number', 'boolean', 'picklist', 'set', 'domain', 'reference'] as const;
 const PLAIN_TRANSFORMS = ['text', 'trim', 'lower-case', 'upper-case', 'email', 'number-text', 'boolean-text', 'date'] as const;
 const TRANSFORM_WORDS =
   'use one of text(), trim(), lowerCase(), upperCase(), email(), numberText(), booleanText(), date(), phone(country), picklist(table), separated(separator)';
@@ -62,6 +63,7 @@ const field = settings(
   {
     kind: oneOf(KINDS, 'a kind of field').optional(),
     defaultCountry: country.optional(),
+    to: name.optional(),
     ignoreCase: z.boolean({ error: notA('yes or no', 'use true or false') }).optional(),
     strategy: strategySchema.optional(),
     policies: policiesSchema.optional(),
@@ -119,6 +121,7 @@ const sync = settings(
     firstSync: strategySchema,
     onDelete: oneOf(['archive', 'unlink'], 'a way to treat deletions'),
     onUpdateDelete: oneOf(['edit-survives', 'delete-wins'], 'a way to treat an edit against a deletion').optional(),
+    matching: matchingSchema.optional(),
     quality: qualitySchema.optional(),
     guards: guardsSchema.optional(),
     canary: canarySchema.optional(),

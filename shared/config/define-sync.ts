@@ -2,6 +2,7 @@ import type { CountryCode } from 'libphonenumber-js';
 import type { NativeValue } from '../sync/change-hint.ts';
 import type { Direction } from '../sync/rules.ts';
 import type { CanaryConfig, GuardConfig } from './guard-config.ts';
+import type { MatchingConfig } from './matching-config.ts';
 import type { QualityConfig } from './quality-config.ts';
 import type { Policy, Strategy, SyncStrategy } from './strategy-config.ts';
 
@@ -9,6 +10,7 @@ import type { Policy, Strategy, SyncStrategy } from './strategy-config.ts';
 // map fields carry the code that does it. docs/configuration.md explains every key.
 
 export type { CustomDecision } from '../sync/rules.ts';
+export { association } from './reference-config.ts';
 export type { BusinessRule, PlainStrategy, Policy, Strategy, SyncStrategy } from './strategy-config.ts';
 export {
   additive,
@@ -60,6 +62,10 @@ export type FieldConfig<System extends string = string> = FieldBasics<System> &
     | { readonly kind: 'email' | 'date' | 'number' | 'boolean' | 'set' }
     /** The country is that of numbers without a country code. */
     | { readonly kind: 'phone'; readonly defaultCountry: CountryCode }
+    /** A web address of which only the domain counts. */
+    | { readonly kind: 'domain' }
+    /** Another record: the sync that it belongs to. Each system has an id of its own for it. */
+    | { readonly kind: 'reference'; readonly to: string }
   );
 
 export type FieldKind = NonNullable<FieldConfig['kind']>;
@@ -93,6 +99,8 @@ interface SyncSettings<System extends string, Field extends string> {
   readonly fullNames?: readonly FullNameConfig<NoInfer<System>, NoInfer<Field>>[];
   /** Fields by which objects of two systems are known to be the same one; tried in order. */
   readonly matchKeys: readonly (readonly NoInfer<Field>[])[];
+  /** Recognises what no match key ties, by several fields together; off unless asked for. */
+  readonly matching?: MatchingConfig<NoInfer<Field>>;
   readonly strategy: SyncStrategy<NoInfer<System>>;
   /** Decides between two different values that were there before the sync. */
   readonly firstSync: SyncStrategy<NoInfer<System>>;

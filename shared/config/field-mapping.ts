@@ -16,6 +16,7 @@ import {
   trimTransform,
   upperCaseTransform,
 } from '../sync/mapping/transforms.ts';
+import { domainCanon, domainTransform } from '../sync/mapping/web-domain.ts';
 import type { Direction } from '../sync/rules.ts';
 import type { FieldConfig, FieldKind, FieldSide, TransformSpec } from './define-sync.ts';
 
@@ -61,6 +62,10 @@ export function canonOf(config: FieldConfig): Canon {
     case 'boolean':
     case 'set':
       return canons[config.kind];
+    case 'domain':
+      return domainCanon;
+    case 'reference':
+      return canons.text; // ids, as they are
     case 'picklist':
       return config.ignoreCase ? canons.picklistIgnoringCase : canons.picklist;
     default:
@@ -95,6 +100,8 @@ function transformOf(spec: TransformSpec | FieldConfig): Transform {
       return choiceTableTransform('table' in spec ? spec.table : {});
     case 'set':
       return setTransform;
+    case 'domain':
+      return domainTransform;
     case 'separated':
       return setTextTransform(spec.separator);
     default:
@@ -112,6 +119,8 @@ export const transformsOfKind: Readonly<Record<FieldKind, readonly TransformSpec
   number: ['number-text', 'picklist'],
   boolean: ['boolean-text', 'picklist'],
   set: ['separated', 'picklist'],
+  domain: ['text', 'trim', 'lower-case'],
+  reference: [],
 };
 
 /** Native values of each kind on which a mapping has to hold its laws. */
@@ -135,4 +144,6 @@ export const samplesOfKind: Readonly<Record<FieldKind, readonly NativeValue[]>> 
   number: [null, '', '17', 17, '1234.50', '-0.5', 'about 5', '12345678901234567890'],
   boolean: [null, '', true, false, 'true', 'False'],
   set: [null, '', 'b;a', ' a ; b ', 'a', 17],
+  domain: [null, '', 'acme.com', 'https://www.Acme.com/about', 'no domain'],
+  reference: [],
 };

@@ -46,7 +46,7 @@ const FITTING: Readonly<Record<string, readonly string[]>> = {
   maximum: ORDERED,
   minimum: ORDERED,
   'set-union': ['set'],
-  'fill-only': ['text', 'email', 'phone', 'date', 'number', 'picklist', 'set', 'reference'], // a checkbox is never empty
+  'fill-only': ['text', 'email', 'phone', 'date', 'number', 'picklist', 'set', 'domain', 'reference'], // a checkbox is never empty
 };
 
 /** What only makes sense of one field: a sync has fields of many kinds. */

@@ -25,7 +25,13 @@ export type ObjectState =
     }
   | { readonly state: 'deleted'; readonly objectId: string; readonly deletedAtMs: number }
   | { readonly state: 'missing'; readonly objectId: string }
-  | { readonly state: 'merged'; readonly objectId: string; readonly intoObjectId: string };
+  | {
+      readonly state: 'merged';
+      readonly objectId: string;
+      readonly intoObjectId: string;
+      /** The survivor's object type, where it is another one: a lead that was converted is a contact from then on. */
+      readonly intoObject?: string;
+    };
 
 /** What became of one object of a batched write. */
 export type WriteOutcome =
@@ -53,7 +59,8 @@ export interface FieldDescription {
 /** Reads objects by their own id, in as few calls as the system allows. */
 export interface ObjectReader {
   /**
-   * @param fields - native names; fields the object does not have set come back as null.
+   * @param fields - native names; fields the object does not have set come back as null. A tie to another object that the
+   * system keeps apart from its fields has a name too (HubSpot: `association:companies:primary`); its value is that object's id.
    * @returns one state per distinct id, keyed by the id asked for.
    * @throws RateLimitedError, AuthRejectedError, SystemUnavailableError, RequestRefusedError
    */

@@ -42,8 +42,10 @@ export interface Keys {
   poll(sync: string, system: string): ItemKey;
   seenRows(sync: string, system: string): string;
   firstSync(sync: string): string;
-  listed(sync: string, keyIndex: number | 'none'): string;
+  /** @param part - a match key's position, or what else is kept of a listing. */
+  listed(sync: string, part: number | string, pass?: number): string;
   reviews(sync: string): string;
+  underReview(sync: string, system: string, objectId: string): ItemKey;
   budget(connection: string, lane: string): ItemKey;
   dirtyShard(shard: number): string;
   attention(): string;
@@ -68,8 +70,9 @@ export function keysOf(tenant: string): Keys {
     poll: (sync, system) => key(pk('P', sync, system), 'P'),
     seenRows: (sync, system) => pk('S', sync, system),
     firstSync: (sync) => pk('F', sync),
-    listed: (sync, keyIndex) => pk('M', sync, String(keyIndex)),
+    listed: (sync, part, pass = 0) => pk('M', sync, String(part), ...(pass === 0 ? [] : [String(pass)])),
     reviews: (sync) => pk('V', sync),
+    underReview: (sync, system, objectId) => key(pk('U', sync, system, objectId), 'U'),
     budget: (connection, lane) => key(pk('B', connection, lane), 'B'),
     dirtyShard: (shard) => pk('D', String(shard)),
     attention: () => pk('A'),

@@ -30,8 +30,13 @@ export const changeHintSchema = z.object({
   snapshot: z.boolean().optional(),
   /** The row's last-modified stamp, epoch ms, where the source of the hint shows it. */
   stampMs: z.int().nonnegative().optional(),
-  /** Only from the first sync: the objects of other systems that it found to be the same one, perhaps none. */
-  matched: z.array(z.object({ system: z.string(), objectId: z.string() })).optional(),
+  /**
+   * Only from the first sync: the objects of other systems that it found to be the same one, perhaps none; by which rule
+   * (L2 a match key, L4 several fields) and why, in the names of fields.
+   */
+  matched: z
+    .array(z.object({ system: z.string(), objectId: z.string(), rule: z.string().optional(), reason: z.string().optional() }))
+    .optional(),
   /** How often this hint was put back: its read could not be believed yet, or its system did not answer. */
   rereads: z.int().nonnegative().optional(),
   correlationId: z.string().min(1),

@@ -42,6 +42,21 @@ export function writablePhone(text: string, defaultCountry: string): string | un
   return phone?.valid && ONLY_A_NUMBER.test(text) ? phone.number : undefined;
 }
 
+/**
+ * How people and systems write a number, for a search that compares letters: E.164, with the country code and without, and
+ * digits alone.
+ *
+ * @returns none where the text is no telephone number, or has an extension.
+ */
+export function phoneForms(text: string, defaultCountry: string): string[] {
+  if (text.length > LENGTH_MAX || !isSupportedCountry(defaultCountry)) return [];
+  const phone = parsePhoneNumberFromString(text, { defaultCountry, extract: false });
+  if (!phone?.isPossible() || phone.ext) return [];
+  const national = phone.formatNational();
+  const international = phone.formatInternational();
+  return [...new Set([phone.number, international, national, national.replace(/\D/g, ''), phone.number.slice(1)])];
+}
+
 /** Two generations: what was used lately survives, and the memory is bounded. */
 function parsed(text: string, country: string): ParsedPhone | undefined {
   let memory = memories.get(country);

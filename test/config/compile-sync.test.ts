@@ -14,7 +14,7 @@ function sideIn(system: string, compiled = sync): CompiledSide {
 }
 
 describe('the default config, compiled', () => {
-  it('asks each system for its mapped fields and the external id', () => {
+  it('asks each system for its mapped fields, the external id and its references', () => {
     expect(sideIn('salesforce').nativeFields).toEqual([
       'FirstName',
       'LastName',
@@ -28,6 +28,7 @@ describe('the default config, compiled', () => {
       'Birthdate',
       'Person_Number__c',
       'Concord_Id__c',
+      'AccountId',
     ]);
   });
 

@@ -10,8 +10,8 @@ describe('the config as it comes', () => {
   });
 
   it('names the syncs there are when one is asked for that is not there', () => {
-    expect(() => compileSync(config, 'companies')).toThrow(
-      new ConfigError(['syncs: there is no sync "companies"; there is contacts']),
+    expect(() => compileSync(config, 'tickets')).toThrow(
+      new ConfigError(['syncs: there is no sync "tickets"; there is contacts, companies, deals']),
     );
   });
 });
@@ -62,7 +62,7 @@ describe('a fault of shape', () => {
     [
       'a kind that does not exist',
       { sync: { fields: wrong('lastName', { kind: 'string', in: { salesforce: 'LastName', hubspot: 'lastname' } }) } },
-      'syncs.contacts.fields.lastName.kind: "string" is not a kind of field; use one of text, email, phone, date, number, boolean, picklist, set',
+      'syncs.contacts.fields.lastName.kind: "string" is not a kind of field; use one of text, email, phone, date, number, boolean, picklist, set, domain, reference',
     ],
     [
       'a transform that does not exist',
@@ -257,8 +257,8 @@ describe('a fault of reference', () => {
   });
 
   it('two syncs of one object type are refused: an object belongs to one record', () => {
-    const [sync] = config.syncs;
-    const twice = { ...config, syncs: [sync, { ...sync, name: 'people' }] };
+    const [sync, ...others] = config.syncs;
+    const twice = { ...config, syncs: [sync, ...others, { ...sync, name: 'people' }] };
     expect(faultsOf(twice)).toEqual([
       'syncs.people.objects.salesforce.type: Contact is synced by contacts already; map its fields there',
       'syncs.people.objects.hubspot.type: contacts is synced by contacts already; map its fields there',

@@ -79,7 +79,7 @@ const deliveredSchema = z.array(
   z.looseObject({
     eventId: z.int(),
     subscriptionType: z.string(),
-    objectId: z.int(),
+    objectId: z.int().optional(), // absent for an association
     attemptNumber: z.int(),
     occurredAt: z.int(),
     propertyName: z.string().optional(),

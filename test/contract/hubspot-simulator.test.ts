@@ -889,6 +889,12 @@ describe('the account as its owner sees it', () => {
     expect(account.writes().map(({ seq }) => seq)).toEqual([2]);
   });
 
+  it('dates its answers by its own clock', async () => {
+    const account = await startAccount({ clock: () => Date.parse('2026-06-15T10:00:00.900Z') });
+    const { headers } = await bare(account, 'GET /crm/v3/objects/contacts');
+    expect(headers.get('date')).toBe('Mon, 15 Jun 2026 10:00:00 GMT');
+  });
+
   it('keeps 100,000 contacts at hand: updates and polls do not slow down with their number', async () => {
     const account = await startAccount({ settings: { limits: false } });
     const ids = account.load('contacts', numbered(100_000), Date.now() - 60_000);

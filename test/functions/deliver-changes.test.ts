@@ -293,7 +293,9 @@ describe('what the verify read finds', () => {
       expect(held).toEqual([THEIRS, THEIRS]);
       expect(lost).toMatchObject([{ value: 'Countess', by: from }]);
       const { entries } = await crms.records.getWithLedger(ada.recordId, { limit: 9 });
-      expect(entries.flatMap(({ lines }) => lines.map(({ reason }) => reason))).toContainEqual(expect.stringContaining('approximate'));
+      expect(entries.flatMap(({ lines }) => lines.map(({ reason }) => reason))).toContainEqual(
+        expect.stringContaining('approximate'),
+      );
     });
 
     it('O7/S1: is decided by time where the row shows that it is the later edit', async () => {

@@ -1,14 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import config from '../../concord.config.ts';
 import { advanceFirstSync, type FirstSyncPorts } from '../../functions/poll-changes/first-sync.ts';
+import { compileSync } from '../../shared/config/compile-sync.ts';
+import type { CompiledSync } from '../../shared/config/compiled-sync.ts';
+import { heldObjectKey, isLiveIn } from '../../shared/store/first-sync-store.ts';
+import { calendarDay } from '../../shared/sync/calendar-day.ts';
 import { type ChangeHint, hintEnvelopeSchema } from '../../shared/sync/change-hint.ts';
 import type { FieldValues } from '../../shared/sync/field-value.ts';
+import { febrlRows } from '../sync/matching/febrl.ts';
 import { SYSTEMS, type System, twoCrms } from './two-crms.ts';
 
 const crms = twoCrms();
+/** The contacts of concord.config.ts, that are recognised by several fields too. */
+const scoredSync = compileSync(
+  { ...config, syncs: config.syncs.map((sync) => ({ ...sync, matching: { scored: true } })) },
+  'contacts',
+);
 const MINUTE_MS = 60_000;
 
-const advance = (system: System, more: Partial<FirstSyncPorts> = {}) =>
-  advanceFirstSync(crms.sync, {
+const advance = (system: System, more: Partial<FirstSyncPorts> = {}, sync: CompiledSync = crms.sync) =>
+  advanceFirstSync(sync, {
     tenant: crms.context.tenant,
     system,
     connector: crms.connectors[system],
@@ -16,6 +28,7 @@ const advance = (system: System, more: Partial<FirstSyncPorts> = {}) =>
     records: crms.records,
     changes: new Map(Object.entries(crms.changes)),
     now: crms.clock.now,
+    newId: randomUUID,
     deadlineMs: crms.clock.now() + 4 * MINUTE_MS,
     ...more,
   });
@@ -157,7 +170,11 @@ describe('a first sync that stops', () => {
     await expect(advance('hubspot')).rejects.toThrow('SQS refused');
     expect((await crms.firstSync.get('contacts'))?.phase).toBe('matching');
     crms.changes.hubspot.isDown = false;
-    const dying = { ...crms.firstSync, move: () => Promise.reject(new Error('the function died here')) };
+    const dying: FirstSyncPorts['firstSync'] = {
+      ...crms.firstSync,
+      move: (name, next) =>
+        next.phase === 'live' ? Promise.reject(new Error('the function died here')) : crms.firstSync.move(name, next),
+    };
     await expect(advance('salesforce', { firstSync: dying })).rejects.toThrow('died'); // every hint sent, and not live yet
     expect(await advance('hubspot')).toMatchObject({ phase: 'live', matched: 1, reviews: 1 });
     await carryOut();
@@ -173,5 +190,155 @@ describe('a first sync that stops', () => {
     expect(await isLive()).toBe(true);
     await carryOut();
     expect(SYSTEMS.map((system) => live(system).length)).toEqual([5, 5]);
+  });
+});
+
+const ada: FieldValues = {
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  street: '12 St James Square',
+  city: 'London',
+  postalCode: '4011',
+  dateOfBirth: '1815-12-10',
+};
+/** People of the Febrl set, who have no e-mail address, and without their numbers no match key at all. */
+const strangers = (count: number): FieldValues[] =>
+  febrlRows()
+    .filter(({ system, values }) => system === 'originals' && values.lastName !== '' && values.firstName !== '')
+    .slice(0, count)
+    .map(({ values: { personNumber: _, dateOfBirth = '', ...values } }) => ({
+      ...values,
+      dateOfBirth: calendarDay(dateOfBirth.replace(/^(\d{4})(\d\d)(\d\d)$/, '$1-$2-$3')) ?? null,
+    }));
+const scored = (system: System, more: Partial<FirstSyncPorts> = {}) => advance(system, more, scoredSync);
+const allHints = () => SYSTEMS.flatMap((system) => hintsFor(system).map((hint) => ({ system, hint })));
+
+describe('the first sync of objects without a common key', () => {
+  it('L4: links who is alike in several fields, and tells why without a value', async () => {
+    const [ours = ''] = load('salesforce', ada, ...strangers(30));
+    const [theirs = ''] = load('hubspot', { ...ada, lastName: 'Lovelcae' });
+    await scored('salesforce');
+    expect(await scored('hubspot')).toMatchObject({ phase: 'live', matched: 1, reviews: 0 });
+    const told = allHints().filter(({ hint }) => hint.matched?.length !== 0);
+    expect(told.map(({ hint }) => hint.objectId).sort()).toEqual([ours, theirs].sort());
+    const [twin] = told.find(({ system }) => system === 'hubspot')?.hint.matched ?? [];
+    expect(twin).toMatchObject({ system: 'salesforce', objectId: ours, rule: 'L4' });
+    expect(twin?.reason).toMatch(/dateOfBirth agrees.* bits$/);
+    expect(twin?.reason).not.toMatch(/lovel|1815|london/i);
+  });
+
+  it('L2: a match key comes first', async () => {
+    const [ours = ''] = load('salesforce', { ...ada, email: 'ada@example.test' }, ...strangers(30));
+    const [byKey = ''] = load('hubspot', { firstName: 'A', lastName: 'King', email: 'ada@example.test' }, { ...ada });
+    await scored('salesforce');
+    expect(await scored('hubspot')).toMatchObject({ matched: 1, reviews: 1 });
+    const told = allHints().find(({ hint }) => hint.objectId === byKey);
+    expect(told?.hint.matched).toEqual([{ system: 'salesforce', objectId: ours, rule: 'L2', reason: 'email agrees' }]);
+  });
+
+  it('L5: who is alike but not surely the same waits for a person, with what spoke for it and against it', async () => {
+    const [ours = ''] = load('salesforce', ada, ...strangers(30));
+    const [twin = ''] = load('hubspot', { ...ada, firstName: 'Byron' });
+    await scored('salesforce');
+    expect(await scored('hubspot')).toMatchObject({ phase: 'live', matched: 0, reviews: 1 });
+    expect(allHints().map(({ hint }) => hint.objectId)).toHaveLength(30);
+    const { reviews } = await crms.firstSync.reviews('contacts', { limit: 10 });
+    const [pair] = reviews[0]?.pairs ?? [];
+    expect(pair?.fields).toContainEqual({ field: 'firstName', says: 'differs', bits: -4 });
+    expect(pair?.fields).toContainEqual(expect.objectContaining({ field: 'dateOfBirth', says: 'agrees' }));
+    const [one, other] = [
+      { system: 'salesforce', objectId: ours },
+      { system: 'hubspot', objectId: twin },
+    ];
+    const held = await crms.firstSync.heldObjects('contacts', [one, other, { system: 'hubspot', objectId: '0' }]);
+    expect([...held.keys()].sort()).toEqual([heldObjectKey(one), heldObjectKey(other)].sort());
+    await crms.firstSync.closeReview('contacts', reviews[0]?.caseId ?? '');
+    expect(await crms.firstSync.heldObjects('contacts', [one, other])).toEqual(new Map());
+  });
+
+  it('I10: comes to the same end wherever it is killed', async () => {
+    load('salesforce', ada, ...strangers(30), { ...ada, firstName: 'Byron', email: 'byron@example.test' });
+    load('hubspot', { ...ada, lastName: 'Lovelcae' }, ...strangers(15), { firstName: 'B', email: 'byron@example.test' });
+    await scored('salesforce');
+    const ended: string[] = [];
+    for (let step = 1; ended.length === 0 && step < 200; step += 1) {
+      const died = await crms.diesAtStep(step, async () => {
+        const { phase } = await scored('hubspot');
+        if (phase === 'live') ended.push(phase);
+      });
+      if (died) expect(ended).toEqual([]);
+    }
+    if (!(await isLive())) await scored('hubspot');
+    expect(await isLive()).toBe(true);
+    const told = new Map<string, string>();
+    for (const { system, hint } of allHints()) {
+      const twins = JSON.stringify(hint.matched?.map(({ objectId }) => objectId));
+      expect(told.get(`${system} ${hint.objectId}`) ?? twins).toBe(twins); // told again, but never otherwise
+      told.set(`${system} ${hint.objectId}`, twins);
+    }
+    expect(told.size).toBe(32 + 17);
+    expect((await crms.firstSync.reviews('contacts', { limit: 10 })).reviews).toEqual([]);
+  });
+
+  it('goes on in the next run when its time is over', async () => {
+    load('salesforce', ...strangers(99));
+    load('hubspot', ...strangers(99));
+    await scored('salesforce');
+    let looks = 0;
+    // The clock runs out between two steps: after the listing, while it matches.
+    const soon = { deadlineMs: 0, now: () => (looks++ < 2 ? -1 : 1) };
+    expect(await scored('hubspot', soon)).toMatchObject({ phase: 'matching' });
+    expect(allHints()).toEqual([]);
+    expect(await scored('hubspot')).toMatchObject({ phase: 'live', matched: 99 });
+    expect(allHints()).toHaveLength(198);
+  });
+});
+
+describe('a system that is added to a sync that is live', () => {
+  const { hubspot: _, ...alone } = scoredSync.sides;
+  const before: CompiledSync = { ...scoredSync, sides: alone };
+
+  async function liveWithoutHubSpot(): Promise<void> {
+    expect(await advance('salesforce', {}, before)).toMatchObject({ phase: 'live' });
+    await crms.process('salesforce', hintsFor('salesforce'), { isLive });
+  }
+
+  it('is listed and matched before it takes part, while the other stays live', async () => {
+    const [ours = ''] = load('salesforce', ada, ...strangers(30));
+    await liveWithoutHubSpot();
+    const [theirs = ''] = load('hubspot', { ...ada, lastName: 'Lovelcae' }, ...strangers(3));
+    expect(await scored('hubspot')).toMatchObject({ phase: 'listing', listed: 4 });
+    expect(await crms.firstSync.listingDone('contacts', 'hubspot')).toBe(false);
+    expect(await crms.firstSync.listingDone('contacts', 'salesforce')).toBe(true);
+    expect(await isLive()).toBe(true);
+    expect(await scored('salesforce')).toMatchObject({ phase: 'live' });
+    expect(await crms.firstSync.listingDone('contacts', 'hubspot')).toBe(false);
+    expect(await scored('hubspot')).toMatchObject({ phase: 'live' });
+    expect(await crms.firstSync.listingDone('contacts', 'hubspot')).toBe(true);
+    const told = allHints();
+    expect(told.map(({ system }) => system)).toEqual(Array(4).fill('hubspot'));
+    expect(told.find(({ hint }) => hint.objectId === theirs)?.hint.matched).toMatchObject([{ objectId: ours, rule: 'L4' }]);
+    expect(await scored('hubspot')).toMatchObject({ phase: 'live' });
+  });
+
+  it('L1: an object with the key of a record is told alone, and finds the record by its key', async () => {
+    const [ours = ''] = load('salesforce', person(1), ...strangers(30));
+    await liveWithoutHubSpot();
+    const [theirs = ''] = load('hubspot', person(1));
+    for (const system of ['hubspot', 'salesforce', 'hubspot'] as const) await scored(system);
+    await crms.process('hubspot', hintsFor('hubspot'), { isLive });
+    expect((await crms.recordOf('hubspot', theirs))?.links.salesforce?.objectId).toBe(ours);
+  });
+
+  it('begins one pass, however many pollers see it first, and never another', async () => {
+    load('salesforce', ...strangers(3));
+    await liveWithoutHubSpot();
+    const begun = await Promise.all(Array.from({ length: 6 }, () => crms.firstSync.begin('contacts', ['salesforce', 'hubspot'])));
+    expect(new Set(begun.map((state) => state.join?.pass))).toEqual(new Set([1]));
+    expect(begun.every((state) => !isLiveIn(state, 'hubspot') && isLiveIn(state, 'salesforce'))).toBe(true);
+    for (const system of [...SYSTEMS, ...SYSTEMS]) await scored(system);
+    const state = await crms.firstSync.begin('contacts', ['salesforce', 'hubspot']);
+    expect(state.join).toBeUndefined();
+    expect(isLiveIn(state, 'hubspot')).toBe(true);
   });
 });

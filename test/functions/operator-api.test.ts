@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { type OperatorPorts, operatorRoutes } from '../../functions/operator-api/operator-routes.ts';
+import { guardStore } from '../../shared/store/guard-store.ts';
+import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordWorklist } from '../../shared/store/record-worklist.ts';
+import { schemaStore } from '../../shared/store/schema-store.ts';
 import { twoCrms } from './two-crms.ts';
 
 const crms = twoCrms();
@@ -22,6 +26,12 @@ function ask(route: string, { path = {}, query = {} }: Asked = {}, more: Partial
     cursors: crms.cursors,
     depths: () => Promise.resolve({ 'changes-hubspot': NO_MESSAGES }),
     requestPoll: () => Promise.resolve(),
+    guards: guardStore(crms.context),
+    quarantine: quarantineStore(crms.context),
+    schemas: schemaStore(crms.context),
+    requestLook: () => Promise.resolve(),
+    syncNamed: () => crms.sync,
+    newId: randomUUID,
     now: crms.clock.now,
     ...more,
   });

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { checkConnection, MappingError } from '../../functions/poll-changes/check-connection.ts';
 import { type PollPorts, pollChanges } from '../../functions/poll-changes/poll-changes.ts';
 import { hintEnvelopeSchema } from '../../shared/sync/change-hint.ts';
 import { SYSTEMS, type System, twoCrms } from './two-crms.ts';
@@ -178,17 +177,5 @@ describe('two edits within one whole-second stamp', () => {
     await poll('salesforce');
     await crms.process('salesforce', hintsFor('salesforce'));
     expect((await crms.record(ada.recordId)).fields.jobTitle?.value).toBe('Countess');
-  });
-});
-
-describe('the check of the mapping', () => {
-  it('F57: names each field that the system does not have, before anything is read', async () => {
-    const describeOther: Pick<(typeof crms.connectors)['hubspot'], 'describe'> = {
-      describe: async (object) =>
-        (await crms.connectors.hubspot.describe(object)).filter(({ name }) => name !== 'birthdate' && name !== 'city'),
-    };
-    await expect(checkConnection(crms.sync, 'hubspot', describeOther)).rejects.toThrow(MappingError);
-    await expect(checkConnection(crms.sync, 'hubspot', describeOther)).rejects.toThrow(/city.*birthdate|birthdate.*city/);
-    await expect(checkConnection(crms.sync, 'hubspot', crms.connectors.hubspot)).resolves.toBeUndefined();
   });
 });

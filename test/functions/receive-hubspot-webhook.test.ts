@@ -190,7 +190,7 @@ describe('a webhook', () => {
   });
 
   it('of objects that take no part in a sync is acknowledged, and nothing is queued', async () => {
-    expect(await receive(signing(JSON.stringify([event({ subscriptionType: 'deal.creation' })])))).toBe(204);
+    expect(await receive(signing(JSON.stringify([event({ subscriptionType: 'ticket.creation' })])))).toBe(204);
     expect(changes.sent).toEqual([]);
   });
 

@@ -32,11 +32,11 @@ describe('the sweep', () => {
   it('F30: finds what a lost message left behind, and sends it again', async () => {
     const ada = await forgotten();
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 1, resent: 1, oldestMs: TOO_LONG_MS + 1 });
+    expect(await sweep()).toEqual({ dirty: 1, resent: 1, ended: 0, oldestMs: TOO_LONG_MS + 1 });
     await crms.deliver('hubspot', resent());
     expect(crms.held('hubspot', ada.hubspot).jobTitle).toBe('Countess');
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 0, resent: 0, oldestMs: 0 });
+    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0 });
   });
 
   it('leaves alone what may still be on its way', async () => {
@@ -80,6 +80,6 @@ describe('the sweep', () => {
     await crms.process('hubspot', [crms.edit('hubspot', ada.hubspot, { jobTitle: 'Countess' })]);
     await crms.deliver('salesforce', [ada.recordId]);
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 0, resent: 0, oldestMs: 0 });
+    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0 });
   });
 });

@@ -16,12 +16,16 @@ import { connectorFor } from '../../shared/connectors/registry.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import type { MessageSender, OutgoingMessage } from '../../shared/queue/message-sender.ts';
 import { cursorStore } from '../../shared/store/cursor-store.ts';
+import { duplicateIndex } from '../../shared/store/duplicate-index.ts';
 import { firstSyncStore } from '../../shared/store/first-sync-store.ts';
+import { guardStore } from '../../shared/store/guard-store.ts';
 import { keysOf } from '../../shared/store/keys.ts';
 import { ledgerStore } from '../../shared/store/ledger-store.ts';
 import { outboxOf } from '../../shared/store/outbox.ts';
+import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordStore, type StoredRecord } from '../../shared/store/record-store.ts';
 import { recordWorklist } from '../../shared/store/record-worklist.ts';
+import { schemaStore } from '../../shared/store/schema-store.ts';
 import type { Item, StoreContext } from '../../shared/store/table.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 import { dirtySystems } from '../../shared/sync/delivery.ts';
@@ -250,7 +254,7 @@ export function twoCrms(): TwoCrms {
     connectors = { salesforce: connect('salesforce'), hubspot: connect('hubspot') };
   });
 
-  beforeEach(() => {
+  beforeEach(async () => {
     crms.salesforce.reset();
     crms.hubspot.reset();
     Object.assign(crms.salesforce.orgSettings, defaultOrgSettings);
@@ -258,6 +262,8 @@ export function twoCrms(): TwoCrms {
     clock.advance(60_000);
     tests += 1;
     world = freshWorld(crms.table.context(`test-${tests}`, { now: clock.now }));
+    // Tests delete more of their few people in a day than anybody should: the guard has tests of its own.
+    await world.stores.guards.linked(sync.name, { salesforce: 10_000, hubspot: 10_000 });
   });
 
   afterAll(async () => {
@@ -317,7 +323,9 @@ export function twoCrms(): TwoCrms {
       system,
       sync,
       connector: crms.connectors[system],
+      rules: (more?.sync ?? sync).rules,
       records: crms.records,
+      ...fresh().stores,
       firstSync: crms.firstSync,
       isLive: () => Promise.resolve(true),
       now: clock.now,
@@ -328,7 +336,10 @@ export function twoCrms(): TwoCrms {
       system,
       sync,
       connector: crms.connectors[system],
+      rules: (more?.sync ?? sync).rules,
       records: crms.records,
+      ...fresh().stores,
+      isLive: () => Promise.resolve(true),
       now: clock.now,
       newId: randomUUID,
       random: () => 0.5,
@@ -455,6 +466,12 @@ function freshWorld(context: StoreContext) {
     ledger: ledgerStore(context),
     cursors: cursorStore(context),
     firstSync: firstSyncStore(context),
+    stores: {
+      quarantine: quarantineStore(context),
+      duplicates: duplicateIndex(context),
+      schemas: schemaStore(context),
+      guards: guardStore(context),
+    },
     changes: queues(),
     deliveries: queues(),
   };

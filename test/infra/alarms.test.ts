@@ -93,7 +93,15 @@ describe('an alarm rings', () => {
     expect(on('IteratorAge')).toHaveLength(1);
   });
 
-  it.each(['PollLagSeconds', 'ApiBudgetUsedPercent', 'AuthRejected'])('for each system on %s', (metric) => {
+  it.each([
+    'PollLagSeconds',
+    'ApiBudgetUsedPercent',
+    'AuthRejected',
+    'WritesStopped',
+    'CanaryAgeSeconds',
+    'Quarantined',
+    'FieldsPaused',
+  ])('for each system on %s', (metric) => {
     expect(on(metric).map(({ Namespace, Dimensions }) => ({ Namespace, Dimensions }))).toEqual(
       ['salesforce', 'hubspot'].map((system) => ({
         Namespace: 'Concord',
@@ -114,6 +122,12 @@ describe('an alarm rings', () => {
 
   it('when 70 % of the API calls are spent', () => {
     for (const { Threshold } of on('ApiBudgetUsedPercent')) expect(Threshold).toBe(70);
+  });
+
+  it('while a guard holds writes back, or a record is frozen: each telling is heard until the next', () => {
+    const standing = [...on('WritesStopped'), ...on('RecordsFrozen')];
+    expect(standing).toHaveLength(3);
+    for (const { Threshold, Period } of standing) expect({ Threshold, Period }).toEqual({ Threshold: 0, Period: 30 * 60 });
   });
 
   it('when polls find what no change event announced, where events are expected', () => {

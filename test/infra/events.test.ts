@@ -104,6 +104,15 @@ it('a sweep runs every five minutes', () => {
   expect(rule('SweepSchedule').ScheduleExpression).toBe('rate(5 minutes)');
 });
 
+it.each(['Salesforce', 'Hubspot'])(
+  'the canaries of %s are probed every 15 minutes, so that a token has one run to arrive',
+  (prefix) => {
+    const { ScheduleExpression, Targets } = rule(`${prefix}CanariesSchedule`);
+    expect(ScheduleExpression).toBe('rate(15 minutes)');
+    expect(Targets.map(({ Arn }) => pointsTo(Arn))).toEqual([expect.stringMatching(new RegExp(`Probe${prefix}$`))]);
+  },
+);
+
 describe('the stream of the table', () => {
   const mapping = () => {
     const found = template

@@ -11,6 +11,19 @@ const routes = {
   'POST /syncs/{sync}/trigger': 'AWS_IAM',
   'GET /records/{id}': 'AWS_IAM',
   'GET /conflicts': 'AWS_IAM',
+  'GET /guards': 'AWS_IAM',
+  'POST /guards/{stopId}/approve': 'AWS_IAM',
+  'POST /guards/{stopId}/resume': 'AWS_IAM',
+  'POST /guards/{stopId}/keep': 'AWS_IAM',
+  'POST /syncs/{sync}/pause': 'AWS_IAM',
+  'POST /syncs/{sync}/resume': 'AWS_IAM',
+  'POST /records/{id}/unfreeze': 'AWS_IAM',
+  'GET /quarantine': 'AWS_IAM',
+  'GET /quarantine/{system}/{objectId}': 'AWS_IAM',
+  'POST /quarantine/{system}/{objectId}/release': 'AWS_IAM',
+  'POST /quarantine/{system}/{objectId}/discard': 'AWS_IAM',
+  'GET /schema': 'AWS_IAM',
+  'POST /schema/{sync}/{system}/accept': 'AWS_IAM',
 };
 
 let template: SynthesisedTemplate;

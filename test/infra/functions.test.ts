@@ -46,6 +46,16 @@ const environments: Record<string, Record<string, string>> = {
     CHANGES_QUEUE_URL: 'HubspotProcessingChanges',
     CONNECTION_SECRET_ARN: 'ConnectionsHubspot',
   },
+  ProbeSalesforce: {
+    CONCORD_SYSTEM: 'salesforce',
+    CONCORD_TABLE: 'RecordsTable',
+    CONNECTION_SECRET_ARN: 'ConnectionsSalesforce',
+  },
+  ProbeHubspot: {
+    CONCORD_SYSTEM: 'hubspot',
+    CONCORD_TABLE: 'RecordsTable',
+    CONNECTION_SECRET_ARN: 'ConnectionsHubspot',
+  },
   DeliverToSalesforce: {
     CONCORD_SYSTEM: 'salesforce',
     CONCORD_TABLE: 'RecordsTable',

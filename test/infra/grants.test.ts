@@ -13,14 +13,19 @@ const send = ['sqs:SendMessage'];
 const depth = ['sqs:GetQueueAttributes'];
 const readSecret = ['secretsmanager:GetSecretValue'];
 const poll = ['dynamodb:BatchWriteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
-const deliver = [
+const process = [
   'dynamodb:BatchGetItem',
+  'dynamodb:BatchWriteItem',
+  'dynamodb:DeleteItem',
   'dynamodb:GetItem',
   'dynamodb:PartiQLUpdate',
   'dynamodb:PutItem',
+  'dynamodb:Query',
   'dynamodb:UpdateItem',
 ];
-const process = [...deliver, 'dynamodb:DeleteItem', 'dynamodb:Query'];
+/** Its verify reads are judged and decided on like any other. */
+const deliver = process;
+const probe = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
 
 /** Everything that each function may do beside writing its own log. A right that is not here must not be granted. */
 const allowed: Record<string, Record<string, string[]>> = {
@@ -44,6 +49,16 @@ const allowed: Record<string, Record<string, string[]>> = {
     SalesforceProcessingChanges: [...consume, ...send],
   },
   ProcessHubspot: { RecordsTable: process, ConnectionsHubspot: readSecret, HubspotProcessingChanges: [...consume, ...send] },
+  ProbeSalesforce: {
+    RecordsTable: probe,
+    'RecordsTable/index/attention': ['dynamodb:Query'],
+    ConnectionsSalesforce: readSecret,
+  },
+  ProbeHubspot: {
+    RecordsTable: probe,
+    'RecordsTable/index/attention': ['dynamodb:Query'],
+    ConnectionsHubspot: readSecret,
+  },
   DeliverToSalesforce: {
     RecordsTable: deliver,
     ConnectionsSalesforce: readSecret,
@@ -69,13 +84,21 @@ const allowed: Record<string, Record<string, string[]>> = {
     DeliveryHubspotDeliveries: send,
   },
   OperatorApi: {
-    RecordsTable: ['dynamodb:BatchGetItem', 'dynamodb:GetItem', 'dynamodb:Query'],
+    RecordsTable: [
+      'dynamodb:BatchGetItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:GetItem',
+      'dynamodb:PartiQLUpdate',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+    ],
     'RecordsTable/index/attention': ['dynamodb:Query'],
     'RecordsTable/index/dirty': ['dynamodb:Query'],
     'arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default': ['events:PutEvents'],
-    SalesforceProcessingChanges: depth,
+    SalesforceProcessingChanges: [...depth, ...send],
     SalesforceProcessingChangesDeadLetters: depth,
-    HubspotProcessingChanges: depth,
+    HubspotProcessingChanges: [...depth, ...send],
     HubspotProcessingChangesDeadLetters: depth,
     DeliverySalesforceDeliveries: depth,
     DeliverySalesforceDeliveriesDeadLetters: depth,

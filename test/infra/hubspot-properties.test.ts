@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
 import { accountFromEnvironment, createProperties } from '../../deploy/hubspot/create-properties.ts';
+import { objectProperties } from '../../deploy/hubspot/object-properties.ts';
 
 type Property = Record<string, unknown>;
 interface Call {
@@ -48,7 +48,8 @@ async function hubspot(properties: Map<string, Property>, first: (call: Call) =>
 }
 
 function answer(call: Call, properties: Map<string, Property>): Answer {
-  const name = call.method === 'GET' ? (call.path.split('/').at(-1) ?? '') : String(call.body.name);
+  const [object, own] = call.path.split('/').slice(4);
+  const name = `${object}/${own ?? call.body.name}`;
   const known = properties.get(name);
   if (call.method === 'GET') return known === undefined ? { status: 404 } : { status: 200, body: known };
   if (known !== undefined) return { status: 409, body: { category: 'OBJECT_ALREADY_EXISTS' } };
@@ -56,15 +57,17 @@ function answer(call: Call, properties: Map<string, Property>): Answer {
   return { status: 201, body: call.body };
 }
 
-describe('the contact properties in HubSpot', () => {
-  it('are created: a unique id, the person number and the birthdate', async () => {
+describe('the properties in HubSpot', () => {
+  it('are created: a unique id for each object type, the person number and the birthdate', async () => {
     const properties = new Map<string, Property>();
     const { account, calls } = await hubspot(properties);
     const outcomes = await createProperties(account);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['created', 'created', 'created']);
-    expect(properties.get('concord_id')).toMatchObject({ type: 'string', hasUniqueValue: true, groupName: 'contactinformation' });
-    expect(properties.get('person_number')).toMatchObject({ type: 'string', hasUniqueValue: false });
-    expect(properties.get('birthdate')).toMatchObject({ type: 'date', fieldType: 'date' });
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(objectProperties.map(() => 'created'));
+    expect(properties.get('contacts/concord_id')).toMatchObject({ hasUniqueValue: true, groupName: 'contactinformation' });
+    expect(properties.get('companies/concord_id')).toMatchObject({ hasUniqueValue: true, groupName: 'companyinformation' });
+    expect(properties.get('deals/concord_id')).toMatchObject({ hasUniqueValue: true, groupName: 'dealinformation' });
+    expect(properties.get('contacts/person_number')).toMatchObject({ type: 'string', hasUniqueValue: false });
+    expect(properties.get('contacts/birthdate')).toMatchObject({ type: 'date', fieldType: 'date' });
     expect(new Set(calls.map(({ token }) => token))).toEqual(new Set(['Bearer test-token']));
   });
 
@@ -73,31 +76,35 @@ describe('the contact properties in HubSpot', () => {
     await createProperties(account);
     const before = calls.length;
     const again = await createProperties(account);
-    expect(again.map(({ outcome }) => outcome)).toEqual(['exists', 'exists', 'exists']);
-    expect(calls.slice(before).map(({ method }) => method)).toEqual(['GET', 'GET', 'GET']);
+    expect(again.map(({ outcome }) => outcome)).toEqual(objectProperties.map(() => 'exists'));
+    expect(calls.slice(before).map(({ method }) => method)).toEqual(objectProperties.map(() => 'GET'));
   });
 
   it('are there as well when somebody else was quicker', async () => {
     const properties = new Map<string, Property>();
-    const { account } = await hubspot(properties, ({ method, body }) => {
-      if (method === 'POST') properties.set(String(body.name), body); // theirs, a moment before ours
+    const { account } = await hubspot(properties, ({ method, path, body }) => {
+      if (method === 'POST') properties.set(`${path.split('/').at(-1)}/${body.name}`, body); // theirs, a moment before ours
       return undefined;
     });
     const outcomes = await createProperties(account);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['exists', 'exists', 'exists']);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(objectProperties.map(() => 'exists'));
   });
 
   it('cannot be used in another shape, and the message says what to do', async () => {
     const shaped = (name: string, change: Property) =>
-      hubspot(new Map(contactProperties.map((known) => [known.name, { ...known, ...(known.name === name && change) }])));
+      hubspot(
+        new Map(
+          objectProperties.map((known) => [`${known.object}/${known.name}`, { ...known, ...(known.name === name && change) }]),
+        ),
+      );
     const notUnique = await shaped('concord_id', { hasUniqueValue: false });
     await expect(createProperties(notUnique.account)).rejects.toThrow(
-      /concord_id exists but does not require unique values.*archive it/,
+      /concord_id of contacts exists but does not require unique values.*archive it/,
     );
     server?.close();
     const text = await shaped('birthdate', { type: 'string' });
     await expect(createProperties(text.account)).rejects.toThrow(
-      /birthdate exists as string, but Concord needs date.*concord\.config\.ts/,
+      /birthdate of contacts exists as string, but Concord needs date.*concord\.config\.ts/,
     );
   });
 
@@ -106,7 +113,7 @@ describe('the contact properties in HubSpot', () => {
     const { account } = await hubspot(new Map(), () =>
       busy-- > 0 ? { status: 429, headers: { 'retry-after': '0.01' } } : undefined,
     );
-    await expect(createProperties(account)).resolves.toHaveLength(3);
+    await expect(createProperties(account)).resolves.toHaveLength(objectProperties.length);
   });
 });
 

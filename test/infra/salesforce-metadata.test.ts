@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import config from '../../concord.config.ts';
 
 const project = path.resolve(import.meta.dirname, '../../deploy/salesforce');
 const files = readdirSync(project, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('-meta.xml'));
 
-function metadata(fullName: string): string {
-  const file = files.find((candidate) => path.basename(candidate).startsWith(`${fullName}.`));
+function metadata(fullName: string, folder = ''): string {
+  const file = files.find((one) => path.basename(one).startsWith(`${fullName}.`) && one.includes(folder));
   if (file === undefined) throw new Error(`no metadata file of ${fullName}`);
   return readFileSync(path.join(project, file), 'utf8');
 }
@@ -26,36 +27,42 @@ describe('the Salesforce metadata', () => {
     expect(open).toEqual([]);
   });
 
-  it('makes the id of the record a unique, case-sensitive external id that holds a UUID', () => {
-    const field = metadata('Concord_Id__c');
+  it.each(['Account', 'Contact', 'Opportunity'])('makes the id of the record a unique external id of %s', (object) => {
+    const field = metadata('Concord_Id__c', object);
     for (const element of ['externalId', 'unique', 'caseSensitive']) expect(texts(field, element), element).toEqual(['true']);
     expect(texts(field, 'length')).toEqual(['36']);
   });
 
   it('lets the integration user read and write each field it adds', () => {
     const permissions = metadata('Concord_Integration');
-    expect(texts(permissions, 'field')).toEqual(expect.arrayContaining(['Contact.Concord_Id__c', 'Contact.Person_Number__c']));
+    expect(texts(permissions, 'field')).toEqual(
+      expect.arrayContaining(['Account', 'Contact', 'Opportunity'].map((object) => `${object}.Concord_Id__c`)),
+    );
     expect(new Set([...texts(permissions, 'editable'), ...texts(permissions, 'readable')])).toEqual(new Set(['true']));
   });
 
-  it('lets the integration user see every contact, and change nothing but contacts', () => {
+  it('lets the integration user see and change every row of the synced objects, and of no other', () => {
     const blocks = [...metadata('Concord_Integration').matchAll(/<objectPermissions>([\s\S]*?)<\/objectPermissions>/g)].map(
       ([block]) => block,
     );
     const rights = Object.fromEntries(blocks.map((block) => [texts(block, 'object')[0], block]));
-    expect(texts(rights.Contact ?? '', 'viewAllRecords')).toEqual(['true']);
-    for (const right of ['allowCreate', 'allowEdit', 'allowDelete', 'modifyAllRecords']) {
-      expect(texts(rights.Account ?? '', right), right).toEqual(['false']);
+    const synced = config.syncs.map((sync) => sync.objects.salesforce?.type);
+    expect(Object.keys(rights).sort()).toEqual(synced.sort());
+    for (const object of Object.keys(rights)) {
+      for (const right of ['viewAllRecords', 'allowCreate', 'allowEdit', 'allowDelete']) {
+        expect(texts(rights[object] ?? '', right), `${object} ${right}`).toEqual(['true']);
+      }
     }
-    expect(Object.keys(rights)).toEqual(['Account', 'Contact']);
   });
 
-  it('relays the change events of Contact, each with the id of its record, over one channel', () => {
+  it('relays the change events of the synced objects, each with the id of its record, over one channel', () => {
     expect(texts(metadata('Concord__chn'), 'channelType')).toEqual(['data']);
-    const member = metadata('Concord_chn_ContactChangeEvent');
-    expect(texts(member, 'eventChannel')).toEqual(['Concord__chn']);
-    expect(texts(member, 'selectedEntity')).toEqual(['ContactChangeEvent']);
-    expect(texts(member, 'name')).toEqual(['Concord_Id__c']);
+    for (const object of ['Account', 'Contact', 'Opportunity']) {
+      const member = metadata(`Concord_chn_${object}ChangeEvent`);
+      expect(texts(member, 'eventChannel')).toEqual(['Concord__chn']);
+      expect(texts(member, 'selectedEntity')).toEqual([`${object}ChangeEvent`]);
+      expect(texts(member, 'name')).toEqual(['Concord_Id__c']);
+    }
     const [relay = ''] = files
       .filter((file) => file.endsWith('.eventRelay-meta.xml'))
       .map((file) => readFileSync(path.join(project, file), 'utf8'));

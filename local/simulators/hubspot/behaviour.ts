@@ -31,6 +31,8 @@ export const behaviourSchema = z.strictObject({
   requiredOnDatedPaths: z.array(z.string()).max(100),
   /** A creation sends a propertyChange for each property it sets, beside the creation event. */
   creationSendsPropertyChanges: z.boolean(),
+  /** Ties of one record that one answer shows; the rest is paged. */
+  associationsPerPage: z.int().min(1).max(500),
   /** Events are collected for between so long, ms, and so long before they are sent together. */
   webhookGatherMinMs: z.number().min(0).max(60_000),
   webhookGatherMaxMs: z.number().min(0).max(60_000),
@@ -59,6 +61,7 @@ export const defaultBehaviour: HubSpotBehaviour = {
   mergedIdsInBatchUpdate: 'omit',
   requiredOnDatedPaths: [],
   creationSendsPropertyChanges: true,
+  associationsPerPage: 500,
   webhookGatherMinMs: 5,
   webhookGatherMaxMs: 20,
   webhookBatchMax: 100,

@@ -1,5 +1,6 @@
 import { type AccountEndpoint, type AccountWorld, accountEndpoint } from './account-endpoints.ts';
 import type { ApiWorld, Endpoint } from './api-call.ts';
+import { associationEndpoint } from './association-endpoints.ts';
 import { objectEndpoint } from './object-endpoints.ts';
 import { type ObjectType, objectTypeNamed } from './object-types.ts';
 import { propertyEndpoint } from './property-endpoints.ts';
@@ -10,7 +11,8 @@ export type Destination =
       readonly kind: 'records';
       readonly template: string; // `POST /crm/v3/objects/contacts/batch/read`
       readonly dated: boolean;
-      readonly scope: string | undefined;
+      /** All of them are needed. */
+      readonly scopes: readonly string[];
       readonly endpoint: Endpoint;
     }
   | { readonly kind: 'account'; readonly template: string; readonly endpoint: AccountEndpoint }
@@ -25,6 +27,7 @@ export function destinationOf(world: ApiWorld, account: AccountWorld, method: st
   if (own !== undefined) return { kind: 'account', template: own.template, endpoint: own };
   return (
     recordsDestination(world, method, segments) ??
+    associationsDestination(world, method, segments) ??
     detailsDestination(account, method, path) ?? { kind: 'nowhere', template: `${method} (unknown)` }
   );
 }
@@ -41,11 +44,26 @@ function recordsDestination(world: ApiWorld, method: string, segments: readonly 
   const endpoint = find(world, store, method, rest);
   if (endpoint === undefined) return undefined;
   const template = `${method} /crm/${second}/${third}/${typeName}${endpoint.suffix}`;
-  return { kind: 'records', template, dated: !legacy, scope: scopeFor(area, type, endpoint), endpoint };
+  return { kind: 'records', template, dated: !legacy, scopes: [scopeFor(area, type, endpoint)], endpoint };
 }
 
 function scopeFor(area: 'objects' | 'properties', type: ObjectType, { access }: Endpoint): string {
   return `crm.${area === 'objects' ? 'objects' : 'schemas'}.${type.name}.${access}`;
+}
+
+/** `/crm/v4/associations/contacts/companies/batch/read`, `/crm/associations/2026-09/...`; needs the scopes of both ends. */
+function associationsDestination(world: ApiWorld, method: string, segments: readonly string[]): Destination | undefined {
+  const [crm, second = '', third = '', fromName = '', toName = '', batch, name = '', ...rest] = segments;
+  const legacy = second === 'v4' && third === 'associations';
+  const dated = second === 'associations' && DATED.test(third);
+  if (crm !== 'crm' || !(legacy || dated) || batch !== 'batch' || rest.length > 0 || method !== 'POST') return undefined;
+  const [from, to] = [objectTypeNamed(fromName), objectTypeNamed(toName)];
+  if (from === undefined || to === undefined) return undefined;
+  const endpoint = associationEndpoint(world, world.portal.store(fromName), world.portal.store(toName), name);
+  if (endpoint === undefined) return undefined;
+  const template = `${method} /crm/${second}/${third}/${fromName}/${toName}${endpoint.suffix}`;
+  const scopes = [...new Set([scopeFor('objects', from, endpoint), scopeFor('objects', to, endpoint)])];
+  return { kind: 'records', template, dated, scopes, endpoint };
 }
 
 /** Needs a token, but no particular scope. */
@@ -53,7 +71,7 @@ function detailsDestination({ portalId }: AccountWorld, method: string, path: st
   if (method !== 'GET' || !/^\/account-info\/(v3|\d{4}-\d{2})\/details$/.test(path)) return undefined;
   const body = { portalId, accountType: 'STANDARD', timeZone: 'UTC', utcOffset: '+00:00', utcOffsetMilliseconds: 0 };
   const endpoint: Endpoint = { suffix: '', lane: 'general', access: 'read', run: () => ({ status: 200, body }) };
-  return { kind: 'records', template: `GET ${path}`, dated: !path.includes('/v3/'), scope: undefined, endpoint };
+  return { kind: 'records', template: `GET ${path}`, dated: !path.includes('/v3/'), scopes: [], endpoint };
 }
 
 function unescaped(segment: string): string {

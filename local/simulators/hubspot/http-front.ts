@@ -133,7 +133,7 @@ export class HttpFront {
       const lane = destination.kind === 'records' ? destination.endpoint.lane : 'general';
       headers = limits.take(lane, { appId: token.appId, oauth: token.expiresAtMs !== undefined });
       if (destination.kind === 'nowhere') throw new ApiRefusal(404, { message: 'resource not found' });
-      if (destination.scope !== undefined) credentials.authorize(token, destination.scope);
+      for (const scope of destination.scopes) credentials.authorize(token, scope);
       const { number, query, body } = sent;
       const call = { number, query, body, author: appAuthor(token.appId), dated: destination.dated, trace: sent.trace };
       return jsonAnswer(destination.endpoint.run(call), headers);
@@ -155,7 +155,8 @@ export class HttpFront {
 
   private send(response: ServerResponse, { status, body, headers }: Answer): void {
     this.count(String(status));
-    response.writeHead(status, headers);
+    // By the account's own clock, which a client may hold its own against.
+    response.writeHead(status, { date: new Date(this.options.world.now()).toUTCString(), ...headers });
     response.end(body);
   }
 

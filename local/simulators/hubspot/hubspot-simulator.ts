@@ -1,9 +1,10 @@
 import * as z from 'zod';
-import type { NativeValues } from '../../../shared/sync/change-hint.ts';
+import type { NativeValue, NativeValues } from '../../../shared/sync/change-hint.ts';
 import { type ControlActs, handleControl } from '../control.ts';
 import { pointRequestSchema } from '../control-messages.ts';
 import { seededRandom } from '../random.ts';
 import type { CrmSimulator, SimulatedObject, SimulatorSettings } from '../simulator.ts';
+import { type AssociationType, singleAssociation, singleAssociations } from './association-types.ts';
 import { type Author, personAuthor } from './author.ts';
 import { behaviourSchema, defaultBehaviour, type HubSpotBehaviour } from './behaviour.ts';
 import { allScopes, Credentials } from './credentials.ts';
@@ -146,6 +147,18 @@ export async function startHubSpotSimulator(options: HubSpotSimulatorOptions): P
 
   const author = (person: string = SOMEBODY): Author => personAuthor(person, portal.userIdOf(person));
   const rules = { behaviour, dated: false };
+  function retie(store: RecordStore, id: string, ties: readonly OwnTie[], by: Author): void {
+    for (const { type, toId } of ties) {
+      const to = portal.store(type.to);
+      const former = tiedTo(portal, type, id);
+      if (toId !== null) {
+        liveRecord(to, toId);
+        portal.associate({ from: { store, id }, to: { store: to, id: toId }, type }, by);
+      } else if (former !== null) {
+        portal.associate({ from: { store, id }, to: { store: to, id: former }, type: undefined }, by);
+      }
+    }
+  }
   let savedMark = '';
   const url = await front.listen(options.port ?? 0);
 
@@ -158,14 +171,23 @@ export async function startHubSpotSimulator(options: HubSpotSimulatorOptions): P
     appId,
     edit(object, objectId, values, person) {
       const store = portal.store(object);
-      const draft = draftUpdate(store, liveRecord(store, objectId), texts(values), rules);
-      refuseConflicts(draft);
-      portal.commit(draft, author(person));
+      const { properties, ties } = split(store, values);
+      const record = liveRecord(store, objectId);
+      if (Object.keys(properties).length > 0 || ties.length === 0) {
+        const draft = draftUpdate(store, record, properties, rules);
+        refuseConflicts(draft);
+        portal.commit(draft, author(person));
+      }
+      retie(store, objectId, ties, author(person));
     },
     create(object, values, person) {
-      const draft = draftCreate(portal.store(object), texts(values), rules);
+      const store = portal.store(object);
+      const { properties, ties } = split(store, values);
+      const draft = draftCreate(store, properties, rules);
       refuseConflicts(draft);
-      return portal.commit(draft, author(person)).id;
+      const { id } = portal.commit(draft, author(person));
+      retie(store, id, ties, author(person));
+      return id;
     },
     remove(object, objectId, person) {
       const store = portal.store(object);
@@ -189,16 +211,21 @@ export async function startHubSpotSimulator(options: HubSpotSimulatorOptions): P
     },
     load(object, rows, atMs = now()) {
       const store = portal.store(object);
-      return rows.map((row) => portal.load(store, texts(row), atMs));
+      return rows.map((row) => {
+        const { properties, ties } = split(store, row);
+        const id = portal.load(store, properties, atMs);
+        for (const { type, toId } of ties) if (toId !== null) portal.associations.add(type, id, toId);
+        return id;
+      });
     },
     objects: (object) => {
       const store = portal.store(object);
-      return store.all().map((record) => shown(store, record));
+      return store.all().map((record) => shown(portal, store, record));
     },
     object(object, objectId) {
       const store = portal.store(object);
       const record = store.get(objectId);
-      return record && shown(store, record);
+      return record && shown(portal, store, record);
     },
     writes: (afterSeq = 0) => portal.log.after(afterSeq),
     calls: () => front.calls(),
@@ -292,11 +319,42 @@ function texts(values: NativeValues): Record<string, string> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === null ? '' : String(value)]));
 }
 
-function shown(store: RecordStore, record: CrmRecord): SimulatedObject {
+interface OwnTie {
+  readonly type: AssociationType;
+  readonly toId: string | null;
+}
+
+/** Properties apart from ties: people set a company as `association:companies:primary`. */
+function split(store: RecordStore, values: NativeValues): { properties: Record<string, string>; ties: OwnTie[] } {
+  const ties: OwnTie[] = [];
+  const properties: Record<string, NativeValue> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const type = singleAssociation(store.type.name, name);
+    if (type === undefined) properties[name] = value;
+    else ties.push({ type, toId: value === null || value === '' ? null : String(value) });
+  }
+  return { properties: texts(properties), ties };
+}
+
+/** The id of the one record that a record is tied to in this way. */
+function tiedTo(portal: Portal, type: AssociationType, id: string): string | null {
+  const found = portal.associations.of({ type: type.from, id }, type.to).find((tie) => tie.typeIds.includes(type.typeId));
+  return found?.id ?? null;
+}
+
+function shown(portal: Portal, store: RecordStore, record: CrmRecord): SimulatedObject {
+  const ties = singleAssociations.flatMap(({ name, type }): [string, string][] => {
+    const toId = type.from === store.type.name ? tiedTo(portal, type, record.id) : null;
+    return toId === null ? [] : [[name, toId]];
+  });
   const computed = ['hs_object_id', 'createdate', store.type.lastModified];
   return {
     objectId: record.id,
-    values: { ...record.properties, ...Object.fromEntries(computed.map((name) => [name, propertyOf(store.type, record, name)])) },
+    values: {
+      ...record.properties,
+      ...Object.fromEntries(computed.map((name) => [name, propertyOf(store.type, record, name)])),
+      ...Object.fromEntries(ties),
+    },
     modifiedAtMs: record.archivedAtMs ?? record.updatedAtMs,
     modifiedBy: record.modifiedBy,
     deleted: record.archivedAtMs !== undefined,

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type ApiAnswer, type ApiCall, type ApiWorld, type Endpoint, parseBody, valuesSchema } from './api-call.ts';
 import { ApiRefusal, type ErrorDetail, invalidRequest } from './api-refusal.ts';
+import { checkedAssociations, ownAssociationsSchema, tie } from './association-endpoints.ts';
 import type { CrmRecord } from './crm-record.ts';
 import { draftCreate, draftUpdate, type RecordDraft, refuseConflicts, type WriteRules } from './record-draft.ts';
 import { lookUp, lookUpLive } from './record-lookup.ts';
@@ -23,7 +24,7 @@ const readSchema = z.object({
 const archiveSchema = z.object({ inputs: z.array(idInput) });
 const traced = z.object({ properties: valuesSchema, objectWriteTraceId: z.string().optional() });
 const createSchema = z.object({
-  inputs: z.array(traced.extend({ associations: z.array(z.unknown()).max(0, 'associations are not simulated').optional() })),
+  inputs: z.array(traced.extend({ associations: ownAssociationsSchema.default([]) })),
 });
 const updateSchema = z.object({ inputs: z.array(traced.extend({ id: z.string(), idProperty: z.string().optional() })) });
 
@@ -32,6 +33,8 @@ interface Row {
   readonly trace: string | undefined;
   readonly written: Readonly<Record<string, string>>;
   draft(): RecordDraft | undefined;
+  /** Ties that a new record brings along. */
+  ties?(): ReturnType<typeof checkedAssociations>;
 }
 
 interface RowError {
@@ -102,10 +105,11 @@ function create(world: ApiWorld, store: RecordStore, call: ApiCall): ApiAnswer {
   refuseTooMany(inputs);
   const rules = rulesOf(world, call);
   const rows = inputs.map(
-    ({ properties, objectWriteTraceId }): Row => ({
+    ({ properties, objectWriteTraceId, associations }): Row => ({
       trace: objectWriteTraceId,
       written: properties,
       draft: () => draftCreate(store, properties, rules),
+      ties: () => checkedAssociations(world, store, associations),
     }),
   );
   return write(world, store, call, rows, 201);
@@ -173,7 +177,9 @@ function write(
   const missing: string[] = [];
   const commit = (row: Row, draft: RecordDraft) => {
     const trace = call.trace ?? row.trace;
+    const ties = row.ties?.() ?? [];
     const record = world.portal.commit(draft, call.author, { call: call.number, ...(trace !== undefined && { trace }) });
+    for (const own of ties) tie(world, { ...own, from: store, fromId: record.id }, call);
     const traceId = row.trace === undefined ? {} : { objectWriteTraceId: row.trace };
     results.push({ ...shownWrite(store, record, row.written), ...more(draft), ...traceId });
   };
@@ -184,6 +190,7 @@ function write(
     try {
       const draft = row.draft();
       if (draft === undefined) continue;
+      row.ties?.();
       refuseConflicts(draft, alone ? undefined : claimed);
       // Rows that fail alone see what earlier rows did; rows that fail together wait for all others.
       if (alone) commit(row, draft);

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type ApiCall, type ApiWorld, type Endpoint, listIn, parseBody, valuesSchema } from './api-call.ts';
 import { invalidRequest, notFound } from './api-refusal.ts';
+import { checkedAssociations, ownAssociationsSchema, tie } from './association-endpoints.ts';
 import type { CrmRecord } from './crm-record.ts';
 import { batchEndpoint } from './object-batches.ts';
 import { draftCreate, draftUpdate, refuseConflicts } from './record-draft.ts';
@@ -15,11 +16,7 @@ const LIST_MAX = 100;
 /** With histories (github.com/HubSpot/hubspot-api-python/issues/143). */
 const LIST_WITH_HISTORY_MAX = 50;
 
-/** Associations are not simulated: a creation that brings some is refused rather than done by half. */
-const createSchema = z.object({
-  properties: valuesSchema,
-  associations: z.array(z.unknown()).max(0, 'associations are not simulated').optional(),
-});
+const createSchema = z.object({ properties: valuesSchema, associations: ownAssociationsSchema.default([]) });
 const updateSchema = z.object({ properties: valuesSchema });
 const mergeSchema = z.object({ primaryObjectId: z.string(), objectIdToMerge: z.string() });
 const gdprSchema = z.object({ objectId: z.string(), idProperty: z.string().optional() });
@@ -134,10 +131,12 @@ function get(store: RecordStore, id: string, { query }: ApiCall) {
 }
 
 function create(world: ApiWorld, store: RecordStore, call: ApiCall) {
-  const { properties } = parseBody(createSchema, call.body);
+  const { properties, associations } = parseBody(createSchema, call.body);
+  const ties = checkedAssociations(world, store, associations);
   const draft = draftCreate(store, properties, { behaviour: world.behaviour, dated: call.dated });
   refuseConflicts(draft);
   const record = world.portal.commit(draft, call.author, { call: call.number });
+  for (const own of ties) tie(world, { ...own, from: store, fromId: record.id }, call);
   return { status: 201, body: shownWrite(store, record, properties) };
 }
 

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import type { SeededRandom } from '../random.ts';
 import { ApiRefusal, alreadyExists, invalidRequest } from './api-refusal.ts';
+import { AssociationStore, associationsStateSchema } from './association-store.ts';
+import { type AssociationType, singleAssociations } from './association-types.ts';
 import { type Author, importAuthor } from './author.ts';
 import type { HubSpotBehaviour } from './behaviour.ts';
 import { type CrmRecord, withHistory } from './crm-record.ts';
@@ -18,6 +20,7 @@ export const portalStateSchema = z.object({
   persons: z.array(z.tuple([z.string(), z.number()])),
   log: writeLogStateSchema,
   revision: z.number(),
+  associations: associationsStateSchema.default([]),
 });
 export type PortalState = z.infer<typeof portalStateSchema>;
 
@@ -26,6 +29,12 @@ export interface PortalOptions {
   readonly random: SeededRandom;
   readonly properties: readonly CustomProperty[];
   now(): number;
+}
+
+/** One end of a tie between two records. */
+export interface CrmEnd {
+  readonly store: RecordStore;
+  readonly id: string;
 }
 
 /** A property of this account's own, by default of contacts. */
@@ -40,6 +49,7 @@ const FIRST_USER_ID = 42;
 /** The data of one HubSpot account: records, properties, what search shows of them, and everything that was ever written. */
 export class Portal {
   readonly log = new WriteLog();
+  readonly associations = new AssociationStore();
   private readonly options: PortalOptions;
   private readonly stores = new Map<string, RecordStore>();
   private readonly indexes = new Map<string, SearchIndex>();
@@ -110,6 +120,32 @@ export class Portal {
     return record;
   }
 
+  /** Ties two records, or cuts every tie between them (`type` undefined). It moves no stamp: properties did not change. */
+  associate(
+    tie: { readonly from: CrmEnd; readonly to: CrmEnd; readonly type: AssociationType | undefined },
+    author: Author,
+    carrier: Carrier = {},
+  ): void {
+    const { from, to, type } = tie;
+    const changed =
+      type === undefined
+        ? this.associations.remove({ type: from.store.type.name, id: from.id }, { type: to.store.type.name, id: to.id })
+        : this.associations.add(type, from.id, to.id);
+    if (changed.length === 0) return;
+    const changes: Record<string, FieldChange> = {};
+    for (const { name, type: single } of singleAssociations) {
+      for (const change of changed) {
+        if (change.type !== single) continue;
+        changes[name] = change.removed
+          ? { from: change.toId, to: changes[name]?.to ?? null }
+          : { from: changes[name]?.from ?? null, to: change.toId };
+      }
+    }
+    this.revision += 1;
+    const atMs = this.options.now();
+    this.note({ type: from.store.type, kind: 'update', id: from.id, atMs, author, changes, associations: changed }, carrier);
+  }
+
   archive(store: RecordStore, record: CrmRecord, author: Author, carrier: Carrier = {}): void {
     const atMs = this.options.now();
     this.revision += 1;
@@ -173,6 +209,8 @@ export class Portal {
       this.expectInSearch(store.type, id, this.revision, undefined);
     }
     this.save(store, survivor);
+    const to = { type: store.type.name, id: survivorId };
+    for (const id of [primary.id, absorbed.id]) if (id !== survivorId) this.associations.move({ type: store.type.name, id }, to);
     const merge = { primaryId: primary.id, absorbedId: absorbed.id, propertiesMoved };
     this.note({ type: store.type, kind: 'merge', id: survivorId, atMs, author, changes, merge }, carrier);
     return survivor;
@@ -226,6 +264,7 @@ export class Portal {
   /** No records and an empty log; properties as at the start. Ids and write numbers go on: none comes back. */
   clear(): void {
     this.log.clear();
+    this.associations.clear();
     for (const [name, store] of this.stores) {
       store.clear();
       store.definitions.clear();
@@ -254,6 +293,7 @@ export class Portal {
       persons: [...this.persons],
       log: this.log.state(),
       revision: this.revision,
+      associations: this.associations.state(),
     };
   }
 
@@ -268,6 +308,7 @@ export class Portal {
     this.persons.clear();
     for (const [person, userId] of state.persons) this.persons.set(person, userId);
     this.log.resume(state.log);
+    this.associations.resume(state.associations);
     this.revision = state.revision;
   }
 

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import type { SeededRandom } from '../random.ts';
+import type { AssociationChange } from './association-store.ts';
 import type { HubSpotBehaviour } from './behaviour.ts';
+import { type ObjectType, objectTypeNamed } from './object-types.ts';
 import type { Commit } from './write-log.ts';
 
 /** One event as a delivery carries it, without `attemptNumber`. HubSpot: developers.hubspot.com/docs/api-reference/legacy/webhooks/guide */
@@ -11,7 +13,7 @@ export const webhookEventSchema = z.object({
   appId: z.number(),
   occurredAt: z.number(),
   subscriptionType: z.string(),
-  objectId: z.number(),
+  objectId: z.number().optional(), // absent for an association
   propertyName: z.string().optional(),
   propertyValue: z.string().optional(),
   changeFlag: z.string().optional(),
@@ -21,6 +23,11 @@ export const webhookEventSchema = z.object({
   mergedObjectIds: z.array(z.number()).optional(),
   newObjectId: z.number().nullable().optional(),
   numberOfPropertiesMoved: z.number().optional(),
+  associationType: z.string().optional(),
+  fromObjectId: z.number().optional(),
+  toObjectId: z.number().optional(),
+  associationRemoved: z.boolean().optional(),
+  isPrimaryAssociation: z.boolean().optional(),
 });
 export type WebhookEvent = Readonly<z.infer<typeof webhookEventSchema>>;
 
@@ -70,6 +77,7 @@ export function eventsOf(commit: Commit, source: EventSource): WebhookEvent[] {
       },
     ];
   };
+  const associationChanges = () => (commit.associations ?? []).flatMap((change) => associationEvents(change, by, source, atMs));
   const propertyChanges = () =>
     Object.entries(commit.changes).flatMap(([propertyName, { to }]) =>
       event('propertyChange', commit.id, { propertyName, propertyValue: to ?? '', ...by }),
@@ -81,7 +89,7 @@ export function eventsOf(commit: Commit, source: EventSource): WebhookEvent[] {
         ...(source.behaviour.creationSendsPropertyChanges ? propertyChanges() : []),
       ];
     case 'update':
-      return propertyChanges();
+      return commit.associations === undefined ? propertyChanges() : associationChanges();
     case 'delete': {
       const deletion = event('deletion', commit.id, { changeFlag: 'DELETED', ...by });
       if (!commit.privacy) return deletion;
@@ -106,4 +114,42 @@ export function eventsOf(commit: Commit, source: EventSource): WebhookEvent[] {
       ];
     }
   }
+}
+
+/** A tie is told from both ends, to whoever subscribed to the type at that end; its plain form and its label are two events. */
+function associationEvents(
+  { type, fromId, toId, removed }: AssociationChange,
+  by: { readonly changeSource: string; readonly sourceId: string },
+  source: EventSource,
+  atMs: number,
+): WebhookEvent[] {
+  const ends = [
+    { at: type.from, other: type.to, from: fromId, to: toId },
+    ...(type.from === type.to ? [] : [{ at: type.to, other: type.from, from: toId, to: fromId }]),
+  ];
+  return ends.flatMap(({ at, other, from, to }) => {
+    const eventType = `${singularOf(at)}.associationChange`;
+    const subscription = source.subscriptions.find(eventType);
+    if (subscription === undefined || !subscription.active) return [];
+    return [
+      {
+        eventId: 1 + source.random.below(EVENT_IDS),
+        subscriptionId: subscription.id,
+        portalId: source.portalId,
+        appId: source.appId,
+        occurredAt: atMs,
+        subscriptionType: eventType,
+        associationType: `${singularOf(at)}_TO_${singularOf(other)}`.toUpperCase(),
+        fromObjectId: Number(from),
+        toObjectId: Number(to),
+        associationRemoved: removed,
+        isPrimaryAssociation: type.label === 'Primary',
+        ...by,
+      },
+    ];
+  });
+}
+
+function singularOf(name: ObjectType['name']): string {
+  return objectTypeNamed(name)?.singular ?? name;
 }

@@ -11,7 +11,7 @@ export const subscriptionsStateSchema = z.object({
 const FIRST_SUBSCRIPTION_ID = 700_001;
 /** HubSpot: at most 1,000 subscriptions per app. */
 const SUBSCRIPTIONS_MAX = 1000;
-const KINDS = ['creation', 'deletion', 'merge', 'restore'] as const;
+const KINDS = ['creation', 'deletion', 'merge', 'restore', 'associationChange'] as const;
 
 export interface SubscriptionsOptions {
   readonly targetUrl: string | undefined;

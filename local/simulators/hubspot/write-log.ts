@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { writeLogEntrySchema } from '../control-messages.ts';
 import type { WriteLogEntry } from '../simulator.ts';
+import type { AssociationChange } from './association-store.ts';
 import type { Author } from './author.ts';
 import type { ObjectType } from './object-types.ts';
 import type { FieldChange } from './record-draft.ts';
@@ -15,6 +16,8 @@ export interface Commit {
   readonly changes: Readonly<Record<string, FieldChange>>;
   /** A merge: the records that went into `id`. */
   readonly merge?: { readonly primaryId: string; readonly absorbedId: string; readonly propertiesMoved: number };
+  /** Ties between records that came or went: told as associations, not as property changes. */
+  readonly associations?: readonly AssociationChange[];
   /** A privacy deletion, after which nothing is left. */
   readonly privacy?: boolean;
 }

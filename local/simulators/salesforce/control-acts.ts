@@ -15,6 +15,7 @@ const mergeSchema = z.strictObject({
   values: valuesSchema.optional(),
   person: personSchema,
 });
+const convertSchema = z.strictObject({ leadId: z.string(), accountId: z.string().optional(), person: personSchema });
 const lateEditSchema = pointSchema.extend({ values: valuesSchema, commitAfterMs: z.int().min(0).max(600_000) });
 const gapSchema = z.strictObject({
   object: z.string(),
@@ -29,6 +30,10 @@ export function salesforceActs(simulator: SalesforceSimulator): ControlActs {
     'POST salesforce/merge': (input) => {
       const { object, winnerId, loserIds, values, person } = mergeSchema.parse(input);
       simulator.merge(object, winnerId, loserIds, values, person);
+    },
+    'POST salesforce/convert-lead': (input) => {
+      const { leadId, accountId, person } = convertSchema.parse(input);
+      return { contactId: simulator.convertLead(leadId, accountId, person) };
     },
     'POST salesforce/edit-late': (input) => {
       const { object, objectId, values, commitAfterMs, person } = lateEditSchema.parse(input);

@@ -6,7 +6,14 @@ import { defaultOrgSettings, type OrgSettings } from './org-settings.ts';
 import { mintId } from './record-id.ts';
 import { type RowIndex, rowIndex } from './row-index.ts';
 import { changedFields, fieldValue, type Row } from './rows.ts';
-import { accountObject, contactObject, organizationObject, userObject } from './standard-objects.ts';
+import {
+  accountObject,
+  contactObject,
+  leadObject,
+  opportunityObject,
+  organizationObject,
+  userObject,
+} from './standard-objects.ts';
 import { type Author, type Automation, type RowChange, type Transaction, transaction } from './transaction.ts';
 
 /** What one transaction did, told once it is committed. */
@@ -83,12 +90,11 @@ export interface Org {
 const SYSTEM = 'salesforce';
 
 export function createOrg(options: OrgOptions): Org {
-  const definitions = [organizationObject, userObject, accountObject, contactObject, ...(options.objects ?? [])].map(
-    (definition) => ({
-      ...definition,
-      fields: [...definition.fields, ...(options.customFields?.[definition.name] ?? [])],
-    }),
-  );
+  const standard = [organizationObject, userObject, accountObject, contactObject, opportunityObject, leadObject];
+  const definitions = [...standard, ...(options.objects ?? [])].map((definition) => ({
+    ...definition,
+    fields: [...definition.fields, ...(options.customFields?.[definition.name] ?? [])],
+  }));
   const tables = new Map<string, RowIndex>();
   for (const definition of definitions) tables.set(definition.name.toLowerCase(), rowIndex(objectSchema(definition)));
   const idCounts: Record<string, number> = {};

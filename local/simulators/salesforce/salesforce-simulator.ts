@@ -56,6 +56,8 @@ export interface SalesforceSimulator extends CrmSimulator {
   readonly orgSettings: OrgSettings;
   /** One or two rows become part of the winner; `values` are set on it. */
   merge(object: string, winnerId: string, loserIds: readonly string[], values?: NativeValues, person?: string): void;
+  /** A person makes a contact of a lead, below a known account or a new one. @returns the contact's id. */
+  convertLead(leadId: string, accountId?: string, person?: string): string;
   /** Stamps the edit now and leaves it uncommitted: nobody sees it before the returned function is called. */
   beginEdit(object: string, objectId: string, values: NativeValues, person?: string): () => void;
   /** A write by the system itself: only SystemModstamp moves, without an event. */
@@ -78,7 +80,11 @@ export interface SalesforceSimulator extends CrmSimulator {
 const DEFAULT_PERSON = 'Sam Admin';
 /** How changes made in the browser show in `changeOrigin`. */
 const UI_ORIGIN = 'com/salesforce/api/soap/67.0;client=SfdcInternalAPI/';
-const DEPLOYED_ENRICHMENT: EnrichedFields = { Contact: ['Concord_Id__c'] };
+const DEPLOYED_ENRICHMENT: EnrichedFields = {
+  Account: ['Concord_Id__c'],
+  Contact: ['Concord_Id__c'],
+  Opportunity: ['Concord_Id__c'],
+};
 const OVERFLOW_ID = '000000000000000AAA';
 
 const kindSettings = (): SimulatorSettings => ({
@@ -163,6 +169,10 @@ export async function startSalesforceSimulator(options: SalesforceOptions): Prom
     restore: (object, objectId, person) => perform(person, (transaction) => transaction.restore(object, rowId(objectId))),
     merge: (object, winnerId, loserIds, values, person) =>
       perform(person, (transaction) => transaction.merge(object, rowId(winnerId), loserIds.map(rowId), values ?? {})),
+    convertLead: (leadId, accountId, person) =>
+      perform(person, (transaction) =>
+        transaction.convert(rowId(leadId), accountId === undefined ? {} : { accountId: rowId(accountId) }),
+      ),
     beginEdit(object, objectId, values, person) {
       const transaction = org.begin(asPerson(person));
       return () => {

@@ -128,6 +128,67 @@ export const accountObject: ObjectDefinition = {
   ],
 };
 
+/** Salesforce: object reference, Opportunity; the stages of a new org, which its users may change. */
+const STAGES = [
+  'Prospecting',
+  'Qualification',
+  'Needs Analysis',
+  'Value Proposition',
+  'Id. Decision Makers',
+  'Perception Analysis',
+  'Proposal/Price Quote',
+  'Negotiation/Review',
+  'Closed Won',
+  'Closed Lost',
+];
+
+export const opportunityObject: ObjectDefinition = {
+  name: 'Opportunity',
+  label: 'Opportunity',
+  labelPlural: 'Opportunities',
+  keyPrefix: '006',
+  fields: [
+    field('AccountId', 'Account ID', 'reference', { referenceTo: 'Account', relationshipName: 'Account' }),
+    text('Name', 'Name', 120, { required: true }),
+    field('Description', 'Description', 'textarea', { length: 32_000 }),
+    field('StageName', 'Stage', 'picklist', { length: 255, picklist: STAGES, restricted: true, required: true }),
+    field('Amount', 'Amount', 'currency', { precision: 18, scale: 2 }),
+    field('Probability', 'Probability (%)', 'percent', { precision: 3, scale: 0 }),
+    field('CloseDate', 'Close Date', 'date', { required: true }),
+    field('Type', 'Opportunity Type', 'picklist', { length: 255, picklist: ['New Business', 'Existing Business'] }),
+    text('NextStep', 'Next Step', 255),
+    field('LeadSource', 'Lead Source', 'picklist', { length: 255, picklist: LEAD_SOURCES }),
+    owner,
+    concordId,
+  ],
+};
+
+/** A person nobody has spoken to yet; its conversion makes a contact of it, and the lead itself is closed to changes. */
+export const leadObject: ObjectDefinition = {
+  name: 'Lead',
+  label: 'Lead',
+  keyPrefix: '00Q',
+  mergeable: true,
+  fields: [
+    ...nameParts,
+    text('Company', 'Company', 255, { required: true }),
+    text('Title', 'Title', 128),
+    field('Email', 'Email', 'email', { length: 80, idLookup: true }),
+    phone('Phone', 'Phone'),
+    field('Status', 'Lead Status', 'picklist', {
+      length: 255,
+      picklist: ['Open - Not Contacted', 'Working - Contacted', 'Closed - Converted', 'Closed - Not Converted'],
+      defaultValue: 'Open - Not Contacted',
+    }),
+    field('IsConverted', 'Converted', 'boolean', { readOnly: true, defaultValue: false }),
+    field('ConvertedContactId', 'Converted Contact ID', 'reference', { readOnly: true, referenceTo: 'Contact' }),
+    field('ConvertedAccountId', 'Converted Account ID', 'reference', { readOnly: true, referenceTo: 'Account' }),
+    field('ConvertedOpportunityId', 'Converted Opportunity ID', 'reference', { readOnly: true, referenceTo: 'Opportunity' }),
+    owner,
+    concordId,
+  ],
+};
+
 /** Users come and go with the persons that a test names; the API may only read them. */
 export const userObject: ObjectDefinition = {
   name: 'User',

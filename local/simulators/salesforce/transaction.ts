@@ -49,6 +49,8 @@ export interface Transaction {
   restore(object: string, id: string): void;
   /** Rows of one type become one: the losers are deleted and name the winner, children move over. */
   merge(object: string, winnerId: string, loserIds: readonly string[], input: Readonly<Record<string, unknown>>): void;
+  /** A lead becomes a contact of an account, new or known, and is closed. @returns the contact's id. */
+  convert(leadId: string, into?: { readonly accountId?: string }): string;
   /** A write by the system itself: moves SystemModstamp only, and makes no event. */
   touch(object: string, id: string): void;
   rollback(): void;
@@ -106,6 +108,7 @@ export function transaction(world: TransactionWorld, author: Author, stampMs: nu
   function update(object: string, id: string, input: Readonly<Record<string, unknown>>): void {
     const table = world.table(object);
     const row = liveRow(table, id);
+    if (row.values.IsConverted === true) throw new RowRefusal('CANNOT_UPDATE_CONVERTED_LEAD', 'cannot reference converted lead');
     const accepted = acceptInput(table.schema, input, surroundings(world));
     const values = automated(world, object, { ...row.values, ...accepted }, row.values);
     requireFields(table.schema, values);
@@ -122,7 +125,9 @@ export function transaction(world: TransactionWorld, author: Author, stampMs: nu
     put(masterRecordId ? 'merge' : 'delete', row, deleted);
     // What belongs to an account goes with it, unless the account lives on in another.
     if (object !== 'Account' || masterRecordId) return;
-    for (const child of childrenOf(world, object, id)) if (child.deletedAtMs === undefined) remove('Contact', child.id);
+    for (const { row: child } of childrenOf(world, object, id, OWNED)) {
+      if (child.deletedAtMs === undefined) remove(child.object, child.id);
+    }
   }
 
   function restore(object: string, id: string): void {
@@ -136,7 +141,9 @@ export function transaction(world: TransactionWorld, author: Author, stampMs: nu
     admit(world, table, kept, { ...author, allowDuplicates: true }, row);
     put('restore', row, { ...kept, ...stampedBy(row) });
     if (object !== 'Account') return;
-    for (const child of childrenOf(world, object, id)) if (child.deletedAtMs === deletedAtMs) restore('Contact', child.id);
+    for (const { row: child } of childrenOf(world, object, id, OWNED)) {
+      if (child.deletedAtMs === deletedAtMs) restore(child.object, child.id);
+    }
   }
 
   function merge(object: string, winnerId: string, loserIds: readonly string[], input: Readonly<Record<string, unknown>>): void {
@@ -150,17 +157,39 @@ export function transaction(world: TransactionWorld, author: Author, stampMs: nu
     // Change events tell of the winner first.
     const winner = changes.pop();
     if (winner) changes.splice(changes.length - loserIds.length, 0, winner);
-    const field = PARENT_FIELD[object] ?? '';
     for (const loserId of loserIds) {
-      for (const child of childrenOf(world, object, loserId)) {
-        if (child.deletedAtMs === undefined) update('Contact', child.id, { [field]: winnerId });
+      for (const { row: child, field } of childrenOf(world, object, loserId, REFERRING)) {
+        if (child.deletedAtMs === undefined && child.id !== winnerId) update(child.object, child.id, { [field]: winnerId });
       }
     }
+  }
+
+  function convert(leadId: string, into: { readonly accountId?: string } = {}): string {
+    const lead = liveRow(world.table('Lead'), leadId);
+    if (lead.values.IsConverted === true) {
+      throw new RowRefusal('CANNOT_UPDATE_CONVERTED_LEAD', `lead ${leadId} is converted already`);
+    }
+    const { FirstName, LastName, Salutation, Title, Email, Phone, Company } = lead.values;
+    const person = { FirstName, LastName, Salutation, Title, Email, Phone };
+    const accountId = into.accountId ?? create('Account', { Name: Company });
+    const contactId = create('Contact', {
+      ...Object.fromEntries(Object.entries(person).filter(([, value]) => value !== undefined)),
+      AccountId: accountId,
+    });
+    const converted = {
+      IsConverted: true,
+      Status: 'Closed - Converted',
+      ConvertedAccountId: accountId,
+      ConvertedContactId: contactId,
+    };
+    put('update', lead, { ...lead, ...stampedBy(lead), values: { ...lead.values, ...converted } });
+    return contactId;
   }
 
   return {
     author,
     stampMs,
+    convert: (leadId, into) => asOne(() => convert(leadId, into)),
     changes,
     create: (object, input) => asOne(() => create(object, input)),
     update: (object, id, input) => asOne(() => update(object, id, input)),
@@ -286,11 +315,29 @@ function takeLock(settings: OrgSettings, id: string): void {
   throw new RowRefusal('UNABLE_TO_LOCK_ROW', `unable to obtain exclusive access to this record or 1 records: ${id}`);
 }
 
-/** How a contact refers to a row of each type: its account, or whom it reports to. */
-const PARENT_FIELD: Readonly<Record<string, string>> = { Account: 'AccountId', Contact: 'ReportsToId' };
+interface Referring {
+  readonly object: string;
+  readonly field: string;
+}
+type ByParent = Readonly<Record<string, readonly Referring[]>>;
 
-/** Contacts that refer to a row, deleted ones too. */
-function childrenOf(world: TransactionWorld, object: string, id: string): Row[] {
-  const field = PARENT_FIELD[object];
-  return field ? [...world.table('Contact').byId()].filter((row) => row.values[field] === id) : [];
+/** What belongs to an account, by the field that says so. */
+const OWNED: ByParent = {
+  Account: [
+    { object: 'Contact', field: 'AccountId' },
+    { object: 'Opportunity', field: 'AccountId' },
+  ],
+};
+
+/** All that refers to a row of a type: the parts of it, and whom a contact reports to or an account is below. */
+const REFERRING: ByParent = {
+  Account: [...(OWNED.Account ?? []), { object: 'Account', field: 'ParentId' }],
+  Contact: [{ object: 'Contact', field: 'ReportsToId' }],
+};
+
+/** Rows that refer to a row, deleted ones too, with the field by which they do. */
+function childrenOf(world: TransactionWorld, object: string, id: string, by: ByParent): { row: Row; field: string }[] {
+  return (by[object] ?? []).flatMap(({ object: child, field }) =>
+    [...world.table(child).byId()].filter((row) => row.values[field] === id).map((row) => ({ row, field })),
+  );
 }

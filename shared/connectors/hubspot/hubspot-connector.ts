@@ -5,9 +5,12 @@ import { isObject, listAt, requiredList, textAt } from '../answer-shape.ts';
 import { type ApiClient, apiClient } from '../api-client.ts';
 import { writeInBatches } from '../batched-write.ts';
 import type { HubSpotConnection } from '../connection.ts';
-import type { ApiBudget, FieldDescription, RowPage, SystemTraits, WriteOutcome } from '../connector.ts';
+import type { ApiBudget, FieldDescription, ObjectState, RowPage, SystemTraits, WriteOutcome } from '../connector.ts';
 import type { CorrelatedConnector } from '../correlated-connector.ts';
 import type { Fetch } from '../transport.ts';
+import { type Association, describedAssociations, partedFields } from './association.ts';
+import { type AssociationTarget, withAssociations } from './association-read.ts';
+import { partedValues, restOrLater, tieCreated, withWrittenTies, writeAssociations } from './association-write.ts';
 import { sendBatch } from './batch-write.ts';
 import { changePage, nextAfter } from './change-listing.ts';
 import { hubspotDialect } from './dialect.ts';
@@ -76,12 +79,18 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
 
   function connectorOver(api: ApiClient): CorrelatedConnector {
     const targetOf = (object: string): ReadTarget => ({ api, system, object, path: paths.objects(object) });
+    const tiesOf = (object: string): AssociationTarget => ({ api, system, object, paths });
+
+    async function pageWithTies(object: string, page: RowPage, associations: readonly Association[]): Promise<RowPage> {
+      return { ...page, rows: await withAssociations(tiesOf(object), page.rows, associations) };
+    }
 
     async function describe(object: string): Promise<readonly FieldDescription[]> {
       const { json } = await api.call({ method: 'GET', path: paths.properties(object), effect: 'read' });
-      return requiredList(system, isObject(json) ? json.results : undefined).flatMap((property) =>
+      const properties = requiredList(system, isObject(json) ? json.results : undefined).flatMap((property) =>
         describedProperty(object, property),
       );
+      return [...properties, ...describedAssociations(object)];
     }
 
     async function knownField(object: string, name: string): Promise<FieldDescription | undefined> {
@@ -91,6 +100,22 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
         described.set(object, known);
       }
       return known.fields.get(name);
+    }
+
+    async function findByProperty(
+      object: string,
+      field: string,
+      values: readonly string[],
+      fields: readonly string[],
+    ): Promise<Map<string, ObjectState[]>> {
+      if (field === 'hs_object_id') {
+        const states = await readStates(targetOf(object), [...new Set(values)], fields);
+        return new Map([...states].map(([id, state]) => [id, state.state === 'present' ? [state] : []]));
+      }
+      if (isContactEmail(object, field)) return findByUnique(targetOf(object), field, values, fields);
+      const property = await knownField(object, field);
+      if (property?.unique === true) return findByUnique(targetOf(object), field, values, fields);
+      return findBySearch(targetOf(object), { name: field, enumeration: property?.type === 'enumeration' }, values, fields);
     }
 
     /** An update that the answer does not mention: HubSpot leaves out ids that were merged away. */
@@ -113,38 +138,66 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
       describe,
 
       // All methods are async, so that a refused name rejects like any other refusal.
-      read: async (object, objectIds, fields) => readStates(targetOf(object), [...new Set(objectIds)], fields),
-
-      async findByField(object, field, values, fields) {
-        if (field === 'hs_object_id') {
-          const states = await readStates(targetOf(object), [...new Set(values)], fields);
-          return new Map([...states].map(([id, state]) => [id, state.state === 'present' ? [state] : []]));
-        }
-        if (isContactEmail(object, field)) return findByUnique(targetOf(object), field, values, fields);
-        const property = await knownField(object, field);
-        if (property?.unique === true) return findByUnique(targetOf(object), field, values, fields);
-        return findBySearch(targetOf(object), { name: field, enumeration: property?.type === 'enumeration' }, values, fields);
+      async read(object, objectIds, fields) {
+        const { properties, associations } = partedFields(object, fields);
+        const states = await readStates(targetOf(object), [...new Set(objectIds)], properties);
+        if (associations.length === 0) return states;
+        // A merged id is answered by its survivor's state under the id that was asked for: states keep their keys.
+        const asked = [...states.keys()];
+        const tied = await withAssociations(tiesOf(object), [...states.values()], associations);
+        return new Map(tied.flatMap((state, i): [string, ObjectState][] => (asked[i] === undefined ? [] : [[asked[i], state]])));
       },
 
+      async findByField(object, field, values, fields) {
+        const { properties, associations } = partedFields(object, fields);
+        const found = await findByProperty(object, field, values, properties);
+        if (associations.length === 0) return found;
+        const states = await withAssociations(tiesOf(object), [...found.values()].flat(), associations);
+        const byId = new Map(states.map((state) => [state.objectId, state]));
+        return new Map([...found].map(([value, list]) => [value, list.map((state) => byId.get(state.objectId) ?? state)]));
+      },
+
+      /** Associations go first: what is refused there has then changed nothing, and what is refused after is no news to anybody. */
       async update(object, writes) {
-        const gone = new Map<string, WriteOutcome>();
+        const outcomes = new Map<string, WriteOutcome>();
+        const ties = new Map<string, NativeValues>();
         const valid = new Map<string, { id: string; values: NativeValues }>();
         for (const { objectId, values } of writes) {
-          if (OBJECT_ID.test(objectId)) valid.set(objectId, { id: objectId, values });
-          else gone.set(objectId, { outcome: 'gone' });
+          const { properties, associations } = partedValues(values);
+          if (!OBJECT_ID.test(objectId)) outcomes.set(objectId, { outcome: 'gone' });
+          else {
+            valid.set(objectId, { id: objectId, values: properties });
+            if (Object.keys(associations).length > 0) ties.set(objectId, associations);
+          }
+        }
+        for (const [objectId, failure] of await writeAssociations(tiesOf(object), ties)) {
+          outcomes.set(objectId, failure);
+          valid.delete(objectId);
+        }
+        for (const objectId of ties.keys()) {
+          const write = valid.get(objectId);
+          if (write === undefined || Object.keys(write.values).length > 0) continue;
+          outcomes.set(objectId, { outcome: 'written', objectId }); // nothing but its ties was to be written
+          valid.delete(objectId);
         }
         const request = { system, path: `${paths.objects(object)}/batch/update`, stampProperty: lastModifiedProperty(object) };
-        const outcomes = await writeInBatches(valid, BATCH_SIZE_MAX, (batch) => sendBatch(api, request, batch));
-        await lookAfterOmitted(object, outcomes);
-        return new Map([...outcomes, ...gone]);
+        const sent = await restOrLater(ties.size > 0, valid, () =>
+          writeInBatches(valid, BATCH_SIZE_MAX, (batch) => sendBatch(api, request, batch)),
+        );
+        await lookAfterOmitted(object, sent);
+        return withWrittenTies(new Map([...outcomes, ...sent]), ties);
       },
 
       async create(object, externalIdField, creates) {
         const request = { system, path: `${paths.objects(object)}/batch/upsert`, stampProperty: lastModifiedProperty(object) };
         const writes = new Map(
-          creates.map(({ recordId, values }) => [recordId, { id: recordId, idProperty: externalIdField, values }]),
+          creates.map(({ recordId, values }) => [
+            recordId,
+            { id: recordId, idProperty: externalIdField, values: partedValues(values).properties },
+          ]),
         );
-        return writeInBatches(writes, BATCH_SIZE_MAX, (batch) => sendBatch(api, request, batch));
+        const outcomes = await writeInBatches(writes, BATCH_SIZE_MAX, (batch) => sendBatch(api, request, batch));
+        return tieCreated(tiesOf(object), creates, outcomes);
       },
 
       async archive(object, objectIds) {
@@ -165,9 +218,13 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
         return new Map([...outcomes, ...sent]);
       },
 
-      changes: async (object, fields, from): Promise<RowPage> => changePage(targetOf(object), { fields, from, clock }),
+      async changes(object, fields, from): Promise<RowPage> {
+        const { properties, associations } = partedFields(object, fields);
+        return pageWithTies(object, await changePage(targetOf(object), { fields: properties, from, clock }), associations);
+      },
 
-      async list(object, fields, cursor): Promise<RowPage> {
+      async list(object, wantedFields, cursor): Promise<RowPage> {
+        const { properties: fields, associations } = partedFields(object, wantedFields);
         const target = targetOf(object);
         const wanted = propertiesToAsk(object, fields);
         const short = wanted.join(',').length <= PROPERTIES_IN_URL_MAX;
@@ -191,7 +248,7 @@ export function hubspotConnector(options: HubSpotConnectorOptions): CorrelatedCo
                 )
               ).values(),
             ].filter((row) => row.state === 'present');
-        return { rows, cursor: next, done: next === undefined };
+        return pageWithTies(object, { rows, cursor: next, done: next === undefined }, associations);
       },
 
       withCorrelation: (ids) => connectorOver(api.withCorrelation(ids)),

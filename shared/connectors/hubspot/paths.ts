@@ -7,6 +7,7 @@ export interface HubSpotPaths {
   /** Collection of an object type; `/batch/read`, `/search` and `/{id}` hang below it. */
   objects(object: string): string;
   properties(object: string): string;
+  associations(from: string, to: string, act: 'read' | 'create' | 'archive'): string;
   readonly token: string;
 }
 
@@ -23,12 +24,14 @@ export function hubspotPaths(system: string, apiVersion: string): HubSpotPaths {
     return {
       objects: (object) => `/crm/v3/objects/${checked(object)}`,
       properties: (object) => `/crm/v3/properties/${checked(object)}`,
+      associations: (from, to, act) => `/crm/v4/associations/${checked(from)}/${checked(to)}/batch/${act}`,
       token: '/oauth/v1/token',
     };
   }
   return {
     objects: (object) => `/crm/objects/${apiVersion}/${checked(object)}`,
     properties: (object) => `/crm/properties/${apiVersion}/${checked(object)}`,
+    associations: (from, to, act) => `/crm/associations/${apiVersion}/${checked(from)}/${checked(to)}/batch/${act}`,
     // The token endpoint has its own date.
     token: '/oauth/2026-03/token',
   };

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ChangeHint, FieldHint } from '../../sync/change-hint.ts';
 import type { ReceivedHints } from '../connector.ts';
 import { NotificationRefusedError } from '../notification-error.ts';
+import { associationsOf } from './association.ts';
 
 /** HubSpot sends 100 at most; a body with far more is not HubSpot's. */
 const EVENTS_MAX = 1_000;
@@ -23,6 +24,11 @@ const eventSchema = z.object({
   primaryObjectId: z.int().optional(),
   mergedObjectIds: z.array(z.int()).max(EVENTS_MAX).optional(),
   newObjectId: z.int().nullish(),
+  associationType: z.string().max(200).optional(), // CONTACT_TO_COMPANY
+  fromObjectId: z.int().optional(),
+  toObjectId: z.int().optional(),
+  associationRemoved: z.boolean().optional(),
+  isPrimaryAssociation: z.boolean().optional(),
 });
 type WebhookEvent = z.infer<typeof eventSchema>;
 const deliverySchema = z.array(z.unknown()).max(EVENTS_MAX);
@@ -73,7 +79,8 @@ export function readWebhook(body: Uint8Array | string, context: WebhookContext):
   const drafts = new Map<string, HintDraft>();
   let ignored = events.length - ours.length;
   for (const event of ours) {
-    const changes = event === undefined ? [] : changesOf(event, context.appId);
+    const changes =
+      event === undefined ? [] : [...changesOf(event, context.appId), ...associationChangesOf(event, context.appId)];
     const wanted = changes.filter(({ object }) => context.objects?.has(object) ?? true);
     if (event === undefined || wanted.length === 0) ignored++;
     else for (const change of wanted) addTo(drafts, change, event);
@@ -90,7 +97,10 @@ export function readWebhook(body: Uint8Array | string, context: WebhookContext):
 }
 
 type HintDraft = Pick<ChangeHint, 'object' | 'objectId' | 'kind' | 'by' | 'occurredAtMs'> & { fields: Map<string, FieldHint> };
-type Change = Pick<ChangeHint, 'object' | 'objectId' | 'kind' | 'by'>;
+type Change = Pick<ChangeHint, 'object' | 'objectId' | 'kind' | 'by'> & {
+  /** A tie of the object that came or went; without a value where the event does not tell what it is now. */
+  readonly tie?: { readonly native: string; readonly value?: string };
+};
 
 function deliveredEvents(body: Uint8Array | string): (WebhookEvent | undefined)[] {
   let parsed: unknown;
@@ -138,6 +148,35 @@ function changesOf(event: WebhookEvent, appId: number | undefined): Change[] {
   }
 }
 
+/** An association is told from either end; a hint goes to the object whose field it is. */
+function associationChangesOf(event: WebhookEvent, appId: number | undefined): Change[] {
+  const [subject = '', action = ''] = (event.subscriptionType ?? event.eventType ?? '').split('.');
+  if (action !== 'associationChange' || event.fromObjectId === undefined || event.toObjectId === undefined) return [];
+  const own = Object.hasOwn(OBJECTS, subject) ? OBJECTS[subject] : undefined;
+  const [from = own, to] = (event.associationType ?? '').toLowerCase().split('_to_').map(objectInType);
+  const by = authorOf(event, appId ?? event.appId);
+  const ends = [
+    { object: from, objectId: String(event.fromObjectId), other: to, otherId: String(event.toObjectId) },
+    { object: to, objectId: String(event.toObjectId), other: from, otherId: String(event.fromObjectId) },
+  ];
+  return ends.flatMap(({ object, objectId, other, otherId }): Change[] => {
+    const field =
+      object === undefined ? undefined : associationsOf(object).find((one) => other === undefined || one.to === other);
+    if (object === undefined || field === undefined) return [];
+    // The plain tie that comes along with a primary one; of one that is cut the flag may speak of what is left.
+    const primary = field.native.endsWith(':primary');
+    if (primary && event.isPrimaryAssociation === false && event.associationRemoved !== true) return [];
+    const told = primary && event.isPrimaryAssociation === true && event.associationRemoved === false;
+    return [{ object, objectId, kind: 'changed', by, tie: { native: field.native, ...(told && { value: otherId }) } }];
+  });
+}
+
+/** `contact`, `child_company`: the object type that one end of an association type speaks of. */
+function objectInType(words: string): string | undefined {
+  const name = words.split('_').find((word) => Object.hasOwn(OBJECTS, word));
+  return name === undefined ? undefined : OBJECTS[name];
+}
+
 /** Writes of an app arrive as INTEGRATION with its id: seen in captures, not documented, so never the only guard. */
 function authorOf(event: WebhookEvent, appId: number | undefined): ChangeHint['by'] {
   if (event.changeSource === undefined) return 'unknown';
@@ -147,10 +186,19 @@ function authorOf(event: WebhookEvent, appId: number | undefined): ChangeHint['b
 }
 
 function addTo(drafts: Map<string, HintDraft>, change: Change, event: WebhookEvent): void {
-  const key = JSON.stringify([change.object, change.objectId, change.kind, change.by]);
-  const draft = drafts.get(key) ?? { ...change, occurredAtMs: 0, fields: new Map<string, FieldHint>() };
+  const { tie, ...about } = change;
+  const key = JSON.stringify([about.object, about.objectId, about.kind, about.by]);
+  const draft = drafts.get(key) ?? { ...about, occurredAtMs: 0, fields: new Map<string, FieldHint>() };
   drafts.set(key, draft);
   draft.occurredAtMs = Math.max(draft.occurredAtMs, event.occurredAt);
+  if (tie !== undefined) {
+    const known = draft.fields.get(tie.native);
+    if (known?.atMs !== undefined && known.atMs > event.occurredAt) return;
+    // Of two events of one moment, what came and what went, neither says alone what is there now.
+    const value = known?.atMs === event.occurredAt && known.value !== tie.value ? undefined : tie.value;
+    draft.fields.set(tie.native, { atMs: event.occurredAt, ...(value !== undefined && { value }) });
+    return;
+  }
   const name = event.propertyName;
   if (name === undefined || change.kind !== 'changed' || UNSAFE_NAMES.has(name)) return;
   const known = draft.fields.get(name);

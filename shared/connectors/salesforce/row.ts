@@ -19,6 +19,7 @@ export interface SalesforceRow {
 export function fieldsToRead(object: string, fields: readonly string[], tombstones: boolean): string[] {
   const own = ['Id', 'SystemModstamp', 'LastModifiedById', 'IsDeleted'];
   if (tombstones && MERGEABLE.has(object)) own.push('MasterRecordId');
+  if (object === 'Lead') own.push('IsConverted', 'ConvertedContactId');
   return [...new Set([...own, ...fields])];
 }
 
@@ -26,7 +27,7 @@ export function fieldsToRead(object: string, fields: readonly string[], tombston
 export function rowReader(fields: readonly string[], ourUserId: string | undefined): (row: unknown) => SalesforceRow | undefined {
   return (row) => {
     if (!isObject(row)) return undefined;
-    const { Id, SystemModstamp, LastModifiedById, IsDeleted, MasterRecordId } = row;
+    const { Id, SystemModstamp, LastModifiedById, IsDeleted, MasterRecordId, IsConverted, ConvertedContactId } = row;
     const objectId = typeof Id === 'string' ? recordId18(Id) : undefined;
     const stampMs = typeof SystemModstamp === 'string' ? instantMs(SystemModstamp) : Number.NaN;
     if (objectId === undefined || Number.isNaN(stampMs)) return undefined;
@@ -37,6 +38,11 @@ export function rowReader(fields: readonly string[], ourUserId: string | undefin
           ? { state: 'deleted', objectId, deletedAtMs: stampMs }
           : { state: 'merged', objectId, intoObjectId: winner };
       return { objectId, stampMs, state };
+    }
+    // A converted lead cannot be changed any more: the person goes on as a contact.
+    const contact = IsConverted === true && typeof ConvertedContactId === 'string' ? recordId18(ConvertedContactId) : undefined;
+    if (contact !== undefined) {
+      return { objectId, stampMs, state: { state: 'merged', objectId, intoObjectId: contact, intoObject: 'Contact' } };
     }
     const values: [string, NativeValue][] = [];
     for (const field of fields) {

@@ -1,4 +1,4 @@
-import { RequestRefusedError } from '../../errors.ts';
+import { RequestRefusedError, SyncError } from '../../errors.ts';
 import type { NativeValues } from '../../sync/change-hint.ts';
 import { accessGrants } from '../access-grant.ts';
 import { isObject, listAt, requiredList, textAt } from '../answer-shape.ts';
@@ -128,6 +128,34 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
       return rows;
     }
 
+    /** "Invalid cross reference id" and "entity is deleted" are said of a row and of what it refers to: a look tells which. */
+    async function lookAfterReferences(
+      object: string,
+      writes: ReadonlyMap<string, { readonly id: string; readonly values: NativeValues }>,
+      outcomes: Map<string, WriteOutcome>,
+    ): Promise<void> {
+      const doubted = [...writes].filter(
+        ([key, { values }]) => outcomes.get(key)?.outcome === 'gone' && referencesIn(values).length > 0,
+      );
+      if (doubted.length === 0) return;
+      const soqlIds = doubted.map(([, { id }]) => id);
+      const live = new Set<string>();
+      try {
+        for (const list of literalLists(soqlIds.map(soqlText))) {
+          const soql = `SELECT Id FROM ${name(object)} WHERE Id IN (${list.join(',')})`;
+          for (const row of await queryAllPages('query', soql)) live.add(recordId18(textAt(row, 'Id') ?? '') ?? '');
+        }
+      } catch (error) {
+        // They count as gone: the next read of each sees whether it is.
+        if (!(error instanceof SyncError)) throw error;
+      }
+      for (const [key, { id, values }] of doubted) {
+        if (!live.has(id)) continue;
+        const message = 'one of the rows it refers to does not exist any more';
+        outcomes.set(key, { outcome: 'rejected', code: 'INVALID_CROSS_REFERENCE_KEY', message, fields: referencesIn(values) });
+      }
+    }
+
     /** Sends one collections call and gives each row the result at its position: Salesforce keeps the order. */
     async function sendCollection(
       request: { method: 'PATCH' | 'DELETE'; path: string; body?: unknown },
@@ -168,7 +196,9 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
           for (const raw of requiredList(system, json)) {
             const row = read(raw);
             // A deleted row is looked up once more: only there the winner of a merge is named.
-            if (row?.state.state === 'present') found.set(row.objectId, row);
+            const settled =
+              row?.state.state === 'present' || (row?.state.state === 'merged' && row.state.intoObject !== undefined);
+            if (row !== undefined && settled) found.set(row.objectId, row);
           }
         }
         const absent = [...askedBy.keys()].filter((id) => !found.has(id));
@@ -215,22 +245,21 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
           if (id === undefined) outcomes.set(objectId, { outcome: 'gone' });
           else valid.set(objectId, { id, values });
         }
-        return withOutcomes(
-          outcomes,
-          writeInBatches(valid, COLLECTION_SIZE_MAX, (batch) =>
-            sendCollection(
-              {
-                method: 'PATCH',
-                path,
-                body: {
-                  allOrNone: false,
-                  records: [...batch.values()].map(({ id, values }) => ({ ...values, attributes: { type }, id })),
-                },
+        const sent = await writeInBatches(valid, COLLECTION_SIZE_MAX, (batch) =>
+          sendCollection(
+            {
+              method: 'PATCH',
+              path,
+              body: {
+                allOrNone: false,
+                records: [...batch.values()].map(({ id, values }) => ({ ...values, attributes: { type }, id })),
               },
-              [...batch].map(([key, { id }]) => ({ key, objectId: id })),
-            ),
+            },
+            [...batch].map(([key, { id }]) => ({ key, objectId: id })),
           ),
         );
+        await lookAfterReferences(object, valid, sent);
+        return new Map([...outcomes, ...sent]);
       },
 
       async create(object, externalIdField, creates) {
@@ -334,18 +363,18 @@ export function salesforceConnector(options: SalesforceConnectorOptions): Salesf
   return connectorOver(client);
 }
 
-async function withOutcomes(
-  known: Map<string, WriteOutcome>,
-  sent: Promise<Map<string, WriteOutcome>>,
-): Promise<Map<string, WriteOutcome>> {
-  return new Map([...known, ...(await sent)]);
-}
-
 /** The next page of a query: a path of this API, never an address elsewhere. */
 function nextPage(json: unknown): string | undefined {
   const path = textAt(json, 'nextRecordsUrl');
   if (!isObject(json) || json.done === true || path === undefined) return undefined;
   return /^\/services\/data\/v\d{2,3}\.0\/query(All)?\/[A-Za-z0-9-]+$/.test(path) ? path : undefined;
+}
+
+/** Names of the fields that hold the id of another row, as far as names and values tell. */
+function referencesIn(values: NativeValues): string[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    typeof value === 'string' && /(?:Id|__c)$/.test(name) && recordId18(value) !== undefined ? [name] : [],
+  );
 }
 
 /** SOQL compares text without regard to case, and Salesforce stores it trimmed. */

@@ -33,9 +33,57 @@ describe('a HubSpot delivery', () => {
       ['contacts', '504', 'merged', 'other'],
       ['contacts', '505', 'changed', 'other'],
     ]);
-    expect(ignored).toBe(1); // the association change
-    expect(hints[0]?.fields).toEqual({ firstname: { value: 'Ada', atMs: 1_767_225_599_000 } });
+    expect(ignored).toBe(0);
+    expect(hints[0]?.fields).toEqual({
+      firstname: { value: 'Ada', atMs: 1_767_225_599_000 },
+      'association:companies:primary': { value: '9001', atMs: 1_767_225_605_000 },
+    });
     for (const hint of hints) expect(changeHintSchema.parse(hint)).toEqual(hint);
+  });
+
+  it('tells of a tie at the object whose field it is, whichever end it is told from', () => {
+    const tie = (more: Record<string, unknown>) => ({
+      portalId: 880001,
+      occurredAt: 50,
+      subscriptionType: 'company.associationChange',
+      associationType: 'COMPANY_TO_DEAL',
+      fromObjectId: 9001,
+      toObjectId: 77,
+      associationRemoved: false,
+      isPrimaryAssociation: true,
+      changeSource: 'CRM_UI',
+      ...more,
+    });
+    const [told] = read([tie({})]).hints;
+    expect(told).toMatchObject({ object: 'deals', objectId: '77', kind: 'changed', by: 'other' });
+    expect(told?.fields).toEqual({ 'association:companies:primary': { atMs: 50, value: '9001' } });
+    // What came and what went at one moment, in any order: only a look tells what is there now.
+    const [moved] = read([tie({}), tie({ fromObjectId: 9002, associationRemoved: true })]).hints;
+    expect(moved?.fields).toEqual({ 'association:companies:primary': { atMs: 50 } });
+    const between = tie({
+      subscriptionType: 'company.associationChange',
+      associationType: 'COMPANY_TO_COMPANY',
+      toObjectId: 9002,
+    });
+    expect(read([between]).hints.map(({ objectId, fields }) => [objectId, fields])).toEqual([
+      ['9001', { 'association:companies:parent': { atMs: 50 } }],
+      ['9002', { 'association:companies:parent': { atMs: 50 } }],
+    ]);
+  });
+
+  it('ignores the plain tie that comes along with a primary one, and ties of no field', () => {
+    const plain = { portalId: 880001, occurredAt: 50, fromObjectId: 1, toObjectId: 2, associationRemoved: false };
+    const { hints, ignored } = read([
+      {
+        ...plain,
+        subscriptionType: 'contact.associationChange',
+        associationType: 'CONTACT_TO_COMPANY',
+        isPrimaryAssociation: false,
+      },
+      { ...plain, subscriptionType: 'contact.associationChange', associationType: 'CONTACT_TO_DEAL' },
+    ]);
+    expect(hints).toEqual([]);
+    expect(ignored).toBe(2);
   });
 
   it('gathers the properties of one object in one hint, the latest value of each', () => {

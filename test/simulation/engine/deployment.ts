@@ -79,7 +79,12 @@ export class Deployment {
         .flatMap((system) => [changesUrl(system), deliveriesUrl(system)])
         .map((url) => [
           url,
-          new ModelQueue({ now: () => scheduler.now(), visibilityTimeoutMs: VISIBILITY_MS, maxReceiveCount: RECEIVES_MAX }),
+          new ModelQueue({
+            now: () => scheduler.now(),
+            visibilityTimeoutMs: VISIBILITY_MS,
+            maxReceiveCount: RECEIVES_MAX,
+            order: (n) => chooser.choose(n, 'queue order'),
+          }),
         ]),
     );
     this.ground = {
@@ -152,8 +157,34 @@ export class Deployment {
     return [...this.queues.values()].reduce((sum, queue) => sum + queue.length, 0);
   }
 
+  /** The beginnings of some messages that wait. */
+  messageTexts(count: number): string {
+    const bodies = [...this.queues.values()].flatMap((queue) => queue.bodies());
+    return bodies
+      .slice(0, count)
+      .map((body) => body.slice(0, 200))
+      .join(' | ');
+  }
+
   get deadLetters(): { readonly queue: string; readonly body: string }[] {
     return [...this.queues].flatMap(([url, queue]) => queue.deadLetters.map(({ body }) => ({ queue: url, body })));
+  }
+
+  /** An operator puts dead letters back, as the runbook says. @returns how many. */
+  redrive(): number {
+    let count = 0;
+    for (const queue of this.queues.values()) {
+      const { deadLetterQueue } = queue;
+      for (let taken = deadLetterQueue?.receive(10) ?? []; taken.length > 0; taken = deadLetterQueue?.receive(10) ?? []) {
+        for (const { id, receipt, body } of taken) {
+          queue.send({ body });
+          deadLetterQueue?.delete(id, receipt);
+          count += 1;
+        }
+      }
+    }
+    if (count > 0) this.stir('queue');
+    return count;
   }
 
   stuck(): Incarnation[] {

@@ -12,14 +12,19 @@ import type { CompiledSync } from '../../../shared/config/compiled-sync.ts';
 import { gatherMessages } from '../../../shared/queue/message-batch.ts';
 import { type MessageSender, messageSender } from '../../../shared/queue/message-sender.ts';
 import { cursorStore } from '../../../shared/store/cursor-store.ts';
+import { duplicateIndex } from '../../../shared/store/duplicate-index.ts';
 import { firstSyncStore } from '../../../shared/store/first-sync-store.ts';
+import { guardStore } from '../../../shared/store/guard-store.ts';
 import { ledgerStore } from '../../../shared/store/ledger-store.ts';
+import { quarantineStore } from '../../../shared/store/quarantine-store.ts';
 import { recordStore } from '../../../shared/store/record-store.ts';
 import { recordWorklist } from '../../../shared/store/record-worklist.ts';
+import { schemaStore } from '../../../shared/store/schema-store.ts';
 import type { StoreContext } from '../../../shared/store/table.ts';
 import type { ModelQueue } from '../ports/model-queue.ts';
 import type { ModelTable } from '../ports/model-table.ts';
-import { queueClient, tableClient } from './clients.ts';
+import { queueClient } from '../ports/queue-client.ts';
+import { tableClient } from '../ports/table-client.ts';
 import type { Container, FunctionSpec } from './function-pool.ts';
 import type { BatchAnswer } from './queue-trigger.ts';
 import type { PortCall, WorldFace } from './world-face.ts';
@@ -88,6 +93,16 @@ function syncNamed(ground: Ground, name: string): CompiledSync {
   return sync;
 }
 
+/** What observing and guarding need beside the records. */
+function storesOf(context: StoreContext) {
+  return {
+    quarantine: quarantineStore(context),
+    duplicates: duplicateIndex(context),
+    schemas: schemaStore(context),
+    guards: guardStore(context),
+  };
+}
+
 export function processFunction(system: string, ground: Ground): FunctionSpec<readonly SQSRecord[], BatchAnswer> {
   return {
     name: `process ${system}`,
@@ -97,10 +112,11 @@ export function processFunction(system: string, ground: Ground): FunctionSpec<re
       const sqs = queueClient(ground.queues, call);
       const url = changesUrl(system);
       const records = recordStore(context);
+      const stores = storesOf(context);
       const firstSync = firstSyncStore(context);
       const live = new Set<string>();
       const isLive = async (sync: string): Promise<boolean> => {
-        if (!live.has(sync) && (await firstSync.get(sync))?.phase === 'live') live.add(sync);
+        if (!live.has(sync) && (await firstSync.listingDone(sync, system))) live.add(sync);
         return live.has(sync);
       };
       const connector = ground.world.connector(system, call);
@@ -114,8 +130,10 @@ export function processFunction(system: string, ground: Ground): FunctionSpec<re
           portsFor: (name) => ({
             system,
             sync: syncNamed(ground, name),
+            rules: syncNamed(ground, name).rules,
             connector,
             records,
+            ...stores,
             firstSync,
             isLive: () => isLive(name),
             now,
@@ -139,6 +157,8 @@ export function deliverFunction(system: string, ground: Ground): FunctionSpec<re
       const sqs = queueClient(ground.queues, call);
       const url = deliveriesUrl(system);
       const records = recordStore(context);
+      const stores = storesOf(context);
+      const firstSync = firstSyncStore(context);
       const connector = ground.world.connector(system, call);
       return async (taken) => {
         const batch = await gatherMessages(sqs, url, taken, drainAllowance([...taken], '"recordId"'), ground.waits());
@@ -149,8 +169,11 @@ export function deliverFunction(system: string, ground: Ground): FunctionSpec<re
           portsFor: (name) => ({
             system,
             sync: syncNamed(ground, name),
+            rules: syncNamed(ground, name).rules,
             connector,
             records,
+            ...stores,
+            isLive: () => firstSync.listingDone(name, system),
             now,
             newId: ground.newId,
             random: ground.random,

@@ -17,6 +17,8 @@ export interface Traps {
   /** From now on every way past the ports throws. @param newId - what randomUUID gives out meanwhile. */
   arm(newId: () => string): void;
   disarm(): void;
+  /** Begins to count anew. */
+  forget(): void;
   /** What was used past the ports, and how often: also what somebody caught. */
   readonly sprung: ReadonlyMap<string, number>;
 }
@@ -87,6 +89,9 @@ export function installTraps(): Traps {
     },
     disarm() {
       ids = undefined;
+    },
+    forget() {
+      sprung.clear();
     },
     sprung,
   };

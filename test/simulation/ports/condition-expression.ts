@@ -14,22 +14,19 @@ export const conditionOf: (text: string) => Expression<Condition> = remembered((
 });
 
 function disjunction(reader: ExpressionReader): Condition {
-  const [first, ...others] = [conjunction(reader)];
-  const parts = first === undefined ? others : [first, ...others];
+  const first = conjunction(reader);
+  if (!reader.isNext('OR')) return first;
+  const parts = [first];
   while (reader.skip('OR')) parts.push(conjunction(reader));
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined
-    ? only
-    : (item, names, values) => parts.some((part) => part(item, names, values));
+  return (item, names, values) => parts.some((part) => part(item, names, values));
 }
 
 function conjunction(reader: ExpressionReader): Condition {
-  const parts = [negation(reader)];
+  const first = negation(reader);
+  if (!reader.isNext('AND')) return first;
+  const parts = [first];
   while (reader.skip('AND')) parts.push(negation(reader));
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined
-    ? only
-    : (item, names, values) => parts.every((part) => part(item, names, values));
+  return (item, names, values) => parts.every((part) => part(item, names, values));
 }
 
 function negation(reader: ExpressionReader): Condition {

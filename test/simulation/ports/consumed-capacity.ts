@@ -1,5 +1,5 @@
-import { INDEXES, type KeySchema, PRIMARY_KEY } from './table-rows.ts';
 import { compared, type StoredItem, valueBytes } from './stored-value.ts';
+import { INDEXES, type KeySchema, PRIMARY_KEY } from './table-rows.ts';
 
 /** What one call cost, as ReturnConsumedCapacity INDEXES would tell. */
 export interface ConsumedCapacity {

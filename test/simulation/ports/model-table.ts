@@ -1,354 +1,460 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type AttributeValue,
+  BatchExecuteStatementCommand,
   type BatchExecuteStatementCommandInput,
+  type BatchExecuteStatementCommandOutput,
+  BatchGetItemCommand,
   type BatchGetItemCommandInput,
+  type BatchGetItemCommandOutput,
+  type BatchStatementResponse,
+  BatchWriteItemCommand,
   type BatchWriteItemCommandInput,
-  ConditionalCheckFailedException,
+  type BatchWriteItemCommandOutput,
+  type CancellationReason,
+  DeleteItemCommand,
   type DeleteItemCommandInput,
+  DynamoDBServiceException,
+  GetItemCommand,
   type GetItemCommandInput,
+  type GetItemCommandOutput,
+  IdempotentParameterMismatchException,
   ProvisionedThroughputExceededException,
+  PutItemCommand,
   type PutItemCommandInput,
+  QueryCommand,
   type QueryCommandInput,
-  TransactionCanceledException,
+  type QueryCommandOutput,
+  ResourceNotFoundException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
   type TransactWriteItemsCommandInput,
+  UpdateItemCommand,
   type UpdateItemCommandInput,
+  type UpdateItemCommandOutput,
+  type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { TABLE } from '../../../shared/store/table.ts';
-import { compared, conditionOf, type Item, updateOf } from './expressions.ts';
+import { type ConsumedCapacity, indexWriteUnits, readUnits, writeUnits } from './consumed-capacity.ts';
+import { partiqlUpdateOf } from './partiql-update.ts';
+import { isSameItem, type StoredItem, shown } from './stored-value.ts';
+import { type Change, deletionIn, putIn, statementIn, updateIn } from './table-changes.ts';
+import { onlyTable, refuseDoubles, refuseUnknown, refuseWrongCount } from './table-input.ts';
+import { queryPage } from './table-query.ts';
+import {
+  CONDITION_FAILED,
+  conditionFailed,
+  type Item,
+  transactionCanceled,
+  UnknownToModelError,
+  validation,
+} from './table-refusals.ts';
+import { type LagKind, type RowKey, rowKeyOf, TableRows } from './table-rows.ts';
+import { TableStream } from './table-stream.ts';
 
-/** docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html */
-const ITEM_BYTES_MAX = 400 * 1024;
-const TRANSACTION_ITEMS_MAX = 100;
-const GET_BATCH_MAX = 100;
-const WRITE_BATCH_MAX = 25;
+/** What becomes of one part of a batch: it is not done, or it is done and its answer says otherwise. */
+export type PartFault = 'throttled' | 'done-unanswered';
 
 export interface ModelTableOptions {
+  /** Epoch ms. */
   readonly now: () => number;
-  /** How long an index, or a read that is not strongly consistent, may lag behind a write, ms. */
-  readonly lagMs?: () => number;
-  /** True where a call is to be throttled; asked once per call. */
-  readonly throttles?: (command: string) => boolean;
+  /**
+   * By how much a reader is behind, ms, up to five minutes. Asked for each item that changed of late whenever somebody reads it
+   * without ConsistentRead (`read`) or in an index (`index`). Without it all readers see the newest state.
+   */
+  readonly lag?: (kind: LagKind) => number;
+  /** What a call fails with before it does anything; asked once per call. `command` is a class's name: `PutItemCommand`. */
+  readonly fault?: (command: string) => Error | undefined;
+  /** What becomes of each part of a BatchGetItem, BatchWriteItem or BatchExecuteStatement; asked once per part. */
+  readonly partFault?: (command: string) => PartFault | undefined;
+  /** Told what each call cost. */
+  readonly meter?: (cost: ConsumedCapacity) => void;
 }
 
-interface Stored {
-  item: Item;
-  /** What a lagging reader still sees, until then. */
-  before: Item | undefined;
-  freshFromMs: number;
-}
+// docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const GET_BATCH_MAX = 100;
+const GET_BATCH_BYTES_MAX = 16 * 1_048_576;
+const WRITE_BATCH_MAX = 25;
+const STATEMENTS_MAX = 25;
+const TRANSACTION_ACTIONS_MAX = 100;
+const TRANSACTION_BYTES_MAX = 4 * 1_048_576;
+/** API_TransactWriteItems: a client token is valid for 10 minutes after the first request that used it. */
+const TOKEN_LIFE_MS = 10 * 60_000;
+const COMPLAINTS_MAX = 100;
+
+const $metadata = Object.freeze({});
 
 /**
- * The record table as DynamoDB would keep it, in memory and at once: a synchronous state machine. It carries the commands
- * and expressions that shared/store uses and refuses all others, so that it is never kinder than the world by silence.
+ * The record table as DynamoDB keeps it, in memory and at once: a synchronous state machine that takes the time from `now`. It
+ * carries the commands and expressions that shared/store uses and refuses all others, so that it is never kinder by silence.
  */
 export class ModelTable {
-  private readonly partitions = new Map<string, Map<string, Stored>>();
-  private readonly stream: DynamoDBRecord[] = [];
+  /** Requests that DynamoDB would have refused or that the model does not know: each is a fault of the caller's code, or of the model. */
+  readonly complaints: string[] = [];
   private readonly options: ModelTableOptions;
-  private sequence = 0;
+  private readonly rows: TableRows;
+  private readonly stream = new TableStream();
+  private readonly tokens = new Map<string, { readonly actions: readonly TransactWriteItem[]; readonly atMs: number }>();
+  private tableName: string | undefined;
+  private tokenCount = 0;
+  private spent = { table: 0, indexes: 0 };
 
   constructor(options: ModelTableOptions) {
     this.options = options;
+    this.rows = new TableRows(options);
   }
 
-  /** @param command - an SDK command, by the name of its class. @throws the SDK's exceptions. */
-  execute(command: { readonly input: object }): object {
-    const name = command.constructor.name.replace(/\d+$/, '');
-    if (this.options.throttles?.(name)) {
-      throw new ProvisionedThroughputExceededException({ message: 'throttled', $metadata: {} });
-    }
-    const { input } = command;
-    switch (name) {
-      case 'GetItemCommand':
-        return this.get(input as GetItemCommandInput);
-      case 'BatchGetItemCommand':
-        return this.batchGet(input as BatchGetItemCommandInput);
-      case 'QueryCommand':
-        return this.query(input as QueryCommandInput);
-      case 'PutItemCommand':
-        return this.put(input as PutItemCommandInput);
-      case 'UpdateItemCommand':
-        return this.update(input as UpdateItemCommandInput);
-      case 'DeleteItemCommand':
-        return this.remove(input as DeleteItemCommandInput);
-      case 'BatchWriteItemCommand':
-        return this.batchWrite(input as BatchWriteItemCommandInput);
-      case 'TransactWriteItemsCommand':
-        return this.transact(input as TransactWriteItemsCommandInput);
-      case 'BatchExecuteStatementCommand':
-        return this.statements(input as BatchExecuteStatementCommandInput);
-      default:
-        throw new Error(`the model table does not know ${name}`);
+  /**
+   * Executes an SDK command.
+   *
+   * @param token - stands for the ClientRequestToken that an SDK client gives a transaction by itself: one per `send`.
+   * @returns the command's output.
+   * @throws the SDK's exceptions, or UnknownToModelError.
+   */
+  execute(command: object, token?: string): object {
+    const { fault, meter } = this.options;
+    const failure = fault?.(command.constructor.name);
+    if (failure !== undefined) throw failure;
+    this.spent = { table: 0, indexes: 0 };
+    try {
+      return this.dispatch(command, token);
+    } catch (error) {
+      const isComplaint =
+        error instanceof UnknownToModelError ||
+        (error instanceof DynamoDBServiceException && error.name === 'ValidationException');
+      if (isComplaint && this.complaints.length < COMPLAINTS_MAX)
+        this.complaints.push(`${command.constructor.name}: ${error.message}`);
+      throw error;
+    } finally {
+      meter?.({ command: command.constructor.name.replace(/Command$/, ''), ...this.spent });
     }
   }
 
-  /** What the stream shows since it was last asked: NEW_IMAGE of every put and update, in order. */
+  /** A token that no other transaction of this table has. */
+  newToken(): string {
+    this.tokenCount += 1;
+    return `token-${this.tokenCount}`;
+  }
+
+  /** Takes the oldest records off the stream, in the order of the writes. */
   drainStream(max = 100): DynamoDBRecord[] {
-    return this.stream.splice(0, max);
+    return this.stream.drain(max);
   }
 
   get streamLength(): number {
     return this.stream.length;
   }
 
-  /** Every item, for an oracle that sees all. */
+  /** Every item as it is, for an oracle that sees all. */
   *everything(): Generator<Item> {
-    for (const partition of this.partitions.values()) for (const { item } of partition.values()) yield item;
+    for (const stored of this.rows.all()) yield shown(stored);
   }
 
-  private get(input: GetItemCommandInput): object {
-    const item = this.visible(keyOf(input.Key), input.ConsistentRead === true);
-    return item === undefined ? {} : { Item: structuredClone(item) };
+  /** Deletes the items whose time to live has passed, as DynamoDB does within days: until then they are read as any other. */
+  deleteExpired(): number {
+    const nowSeconds = this.options.now() / 1_000;
+    const expired = [...this.rows.all()].filter(
+      ({ item }) => Number(item[TABLE.timeToLive]?.N ?? Number.POSITIVE_INFINITY) < nowSeconds,
+    );
+    for (const { item } of expired) this.write(rowKeyOf(item, false), undefined, true);
+    return expired.length;
   }
 
-  private batchGet(input: BatchGetItemCommandInput): object {
-    const [[tableName, asked] = []] = Object.entries(input.RequestItems ?? {});
-    const keys = asked?.Keys ?? [];
-    if (tableName === undefined || keys.length > GET_BATCH_MAX) throw new RangeError(`a batch gets 1 to ${GET_BATCH_MAX} items`);
-    const names = keys.map((key) => JSON.stringify(keyOf(key)));
-    if (new Set(names).size < names.length) throw new RangeError('a batch names an item twice');
-    const wanted = asked?.ProjectionExpression?.split(',').map((name) => name.trim());
-    const items = keys.flatMap((key) => {
-      const item = this.visible(keyOf(key), asked?.ConsistentRead === true);
-      return item === undefined ? [] : [structuredClone(wanted === undefined ? item : only(item, wanted))];
-    });
-    return { Responses: { [tableName]: items } };
+  private dispatch(command: object, token: string | undefined): object {
+    if (command instanceof GetItemCommand) return this.get(command.input);
+    if (command instanceof BatchGetItemCommand) return this.batchGet(command.input);
+    if (command instanceof QueryCommand) return this.query(command.input);
+    if (command instanceof PutItemCommand) return this.put(command.input);
+    if (command instanceof UpdateItemCommand) return this.update(command.input);
+    if (command instanceof DeleteItemCommand) return this.delete(command.input);
+    if (command instanceof BatchWriteItemCommand) return this.batchWrite(command.input);
+    if (command instanceof TransactWriteItemsCommand)
+      return this.transact(command.input, command.input.ClientRequestToken ?? token);
+    if (command instanceof BatchExecuteStatementCommand) return this.statements(command.input);
+    throw new UnknownToModelError(`the command ${command.constructor.name}`);
   }
 
-  private query(input: QueryCommandInput): object {
-    const values = input.ExpressionAttributeValues ?? {};
-    const names = input.ExpressionAttributeNames ?? {};
-    const matches = conditionOf(input.KeyConditionExpression ?? '');
-    const index = input.IndexName === undefined ? undefined : indexNamed(input.IndexName);
-    if (index !== undefined && input.ConsistentRead) throw new RangeError('an index is never strongly consistent');
-    const sortKey = index?.sortKey ?? TABLE.sortKey;
-    const isDown = input.ScanIndexForward === false;
-    const found = [
-      ...this.candidates(index === undefined ? values : undefined, input.ConsistentRead === true && index === undefined),
-    ]
-      .filter((item) => matches(item, names, values))
-      .sort((a, b) => {
-        const order = compared(a[sortKey], b[sortKey]) || compared(a.pk, b.pk) || compared(a.sk, b.sk) || 0;
-        return isDown ? -order : order;
-      });
-    const start = input.ExclusiveStartKey;
-    const from = start === undefined ? 0 : found.findIndex((item) => isAfter(item, start, sortKey, isDown));
-    const rest = from < 0 ? [] : found.slice(from);
-    const page = rest.slice(0, input.Limit ?? 1_000);
-    const last = page.at(-1);
-    const keys = index === undefined ? ['pk', 'sk'] : ['pk', 'sk', index.partitionKey, index.sortKey];
+  private get(input: GetItemCommandInput): GetItemCommandOutput {
+    refuseUnknown(input, 'get');
+    this.name(input.TableName);
+    const consistent = input.ConsistentRead === true;
+    const stored = this.rows.seen(rowKeyOf(input.Key, true), consistent);
+    this.spendRead(stored?.bytes ?? 0, consistent);
+    return { $metadata, ...(stored && { Item: shown(stored) }) };
+  }
+
+  private batchGet(input: BatchGetItemCommandInput): BatchGetItemCommandOutput {
+    refuseUnknown(input, 'batch');
+    const [tableName, asked] = onlyTable(input.RequestItems);
+    refuseUnknown(asked, 'batchGet');
+    this.name(tableName);
+    const keys = asked.Keys ?? [];
+    refuseWrongCount(keys.length, GET_BATCH_MAX, 'requestItems');
+    const places = keys.map((key) => rowKeyOf(key, true));
+    refuseDoubles(places, 'Provided list of item keys contains duplicates');
+    const wanted = asked.ProjectionExpression === undefined ? undefined : projectionOf(asked.ProjectionExpression);
+    const consistent = asked.ConsistentRead === true;
+    const items: Item[] = [];
+    const unread: Record<string, AttributeValue>[] = [];
+    let bytes = 0;
+    for (const [position, place] of places.entries()) {
+      const stored =
+        bytes > GET_BATCH_BYTES_MAX || this.partFault('BatchGetItemCommand') ? 'unread' : this.rows.seen(place, consistent);
+      const size = stored === 'unread' ? 0 : (stored?.bytes ?? 0);
+      if (stored === 'unread' || (bytes > 0 && bytes + size > GET_BATCH_BYTES_MAX)) {
+        const key = keys[position];
+        if (key !== undefined) unread.push(key);
+        continue;
+      }
+      bytes += size;
+      this.spendRead(size, consistent);
+      if (stored !== undefined) items.push(wanted === undefined ? shown(stored) : only(shown(stored), wanted));
+    }
+    if (unread.length === keys.length) throw throughputExceeded();
+    // The order of the answer is any: not that of the request, lest somebody relies on it.
     return {
-      Items: page.map((item) => structuredClone(index === undefined ? item : only(item, keys))),
-      ...(last !== undefined && page.length < rest.length && { LastEvaluatedKey: only(last, keys) }),
+      $metadata,
+      Responses: { [tableName]: items.reverse() },
+      UnprocessedKeys: unread.length === 0 ? {} : { [tableName]: { ...asked, Keys: unread } },
     };
   }
 
-  /** Of a query by partition only its partition is looked at. */
-  private *candidates(values: Item | undefined, consistent: boolean): Generator<Item> {
-    const partitionKey = values?.[':pk']?.S;
-    const partitions =
-      partitionKey === undefined ? this.partitions.values() : [this.partitions.get(partitionKey) ?? new Map<string, Stored>()];
-    for (const partition of partitions) {
-      for (const stored of partition.values()) {
-        const item = consistent ? stored.item : this.lagging(stored);
-        if (item !== undefined) yield item;
-      }
-    }
+  private query(input: QueryCommandInput): QueryCommandOutput {
+    refuseUnknown(input, 'query');
+    this.name(input.TableName);
+    const { items, lastKey, bytes } = queryPage(this.rows, input);
+    const units = readUnits(bytes, input.ConsistentRead === true);
+    if (input.IndexName === undefined) this.spent.table += units;
+    else this.spent.indexes += units;
+    return {
+      $metadata,
+      Items: items,
+      Count: items.length,
+      ScannedCount: items.length,
+      ...(lastKey && { LastEvaluatedKey: lastKey }),
+    };
   }
 
   private put(input: PutItemCommandInput): object {
-    const failed = this.failedCondition(keyOf(input.Item), input);
-    if (failed !== undefined) throw conditionFailed(failed, input.ReturnValuesOnConditionCheckFailure);
-    this.store(input.Item ?? {});
-    return {};
+    refuseUnknown(input, 'put');
+    this.name(input.TableName);
+    const change = putIn(this.rows, input);
+    this.refuseFailed(change, input);
+    this.apply(change);
+    return { $metadata };
   }
 
-  private update(input: UpdateItemCommandInput): object {
-    const failed = this.failedCondition(keyOf(input.Key), input);
-    if (failed !== undefined) throw conditionFailed(failed, input.ReturnValuesOnConditionCheckFailure);
-    const item = this.updated(input);
-    this.store(item);
-    return input.ReturnValues === 'ALL_NEW' ? { Attributes: structuredClone(item) } : {};
+  private update(input: UpdateItemCommandInput): UpdateItemCommandOutput {
+    refuseUnknown(input, 'update');
+    this.name(input.TableName);
+    const { ReturnValues: returns = 'NONE' } = input;
+    if (returns !== 'NONE' && returns !== 'ALL_NEW') throw new UnknownToModelError(`ReturnValues ${returns}`);
+    const change = updateIn(this.rows, input);
+    this.refuseFailed(change, input);
+    const next = this.apply(change);
+    return { $metadata, ...(returns === 'ALL_NEW' && next && { Attributes: shown(next) }) };
   }
 
-  private remove(input: DeleteItemCommandInput): object {
-    const failed = this.failedCondition(keyOf(input.Key), input);
-    if (failed !== undefined) throw conditionFailed(failed, input.ReturnValuesOnConditionCheckFailure);
-    this.drop(keyOf(input.Key));
-    return {};
+  private delete(input: DeleteItemCommandInput): object {
+    refuseUnknown(input, 'delete');
+    this.name(input.TableName);
+    const change = deletionIn(this.rows, input);
+    this.refuseFailed(change, input);
+    this.apply(change);
+    return { $metadata };
   }
 
-  private batchWrite(input: BatchWriteItemCommandInput): object {
-    const requests = Object.values(input.RequestItems ?? {}).flat();
-    if (requests.length > WRITE_BATCH_MAX) throw new RangeError(`a batch writes ${WRITE_BATCH_MAX} items at most`);
-    for (const request of requests) {
-      if (request.PutRequest?.Item !== undefined) this.store(request.PutRequest.Item);
-      else if (request.DeleteRequest?.Key !== undefined) this.drop(keyOf(request.DeleteRequest.Key));
-    }
-    return {};
-  }
-
-  private transact(input: TransactWriteItemsCommandInput): object {
-    const actions = input.TransactItems ?? [];
-    if (actions.length > TRANSACTION_ITEMS_MAX) throw new RangeError(`a transaction has ${TRANSACTION_ITEMS_MAX} items at most`);
-    const keys = actions.map((action) =>
-      keyOf(action.Put?.Item ?? action.Update?.Key ?? action.Delete?.Key ?? action.ConditionCheck?.Key),
-    );
-    if (new Set(keys.map((key) => JSON.stringify(key))).size < keys.length)
-      throw new RangeError('a transaction names an item twice');
-    const reasons = actions.map((action, position) => {
-      const asked = action.Put ?? action.Update ?? action.Delete ?? action.ConditionCheck;
-      const key = keys[position];
-      const failed = asked && key && this.failedCondition(key, asked);
-      if (failed === undefined) return { Code: 'None' };
-      const shown = asked?.ReturnValuesOnConditionCheckFailure === 'ALL_OLD' && failed.item;
-      return { Code: 'ConditionalCheckFailed', ...(shown && { Item: structuredClone(shown) }) };
+  private batchWrite(input: BatchWriteItemCommandInput): BatchWriteItemCommandOutput {
+    refuseUnknown(input, 'batch');
+    const [tableName, asked] = onlyTable(input.RequestItems);
+    this.name(tableName);
+    refuseWrongCount(asked.length, WRITE_BATCH_MAX, 'requestItems');
+    const changes = asked.map((request): Change => {
+      if (request.PutRequest?.Item !== undefined) return putIn(this.rows, { Item: request.PutRequest.Item });
+      if (request.DeleteRequest?.Key !== undefined) return deletionIn(this.rows, { Key: request.DeleteRequest.Key });
+      throw new UnknownToModelError('a write that neither puts nor deletes');
     });
-    if (reasons.some((reason) => reason.Code !== 'None')) {
-      throw new TransactionCanceledException({ message: 'cancelled', $metadata: {}, CancellationReasons: reasons });
+    refuseDoubles(
+      changes.map(({ key }) => key),
+      'Provided list of item keys contains duplicates',
+    );
+    const unwritten: WriteRequest[] = [];
+    for (const [position, change] of changes.entries()) {
+      const request = asked[position];
+      const fault = this.partFault('BatchWriteItemCommand');
+      if (fault !== 'throttled') this.apply(change);
+      if (fault !== undefined && request !== undefined) unwritten.push(request);
     }
-    for (const action of actions) {
-      if (action.Put?.Item !== undefined) this.store(action.Put.Item);
-      else if (action.Update !== undefined) this.store(this.updated(action.Update));
-      else if (action.Delete !== undefined) this.drop(keyOf(action.Delete.Key));
-    }
-    return {};
+    if (unwritten.length === asked.length) throw throughputExceeded();
+    return { $metadata, UnprocessedItems: unwritten.length === 0 ? {} : { [tableName]: unwritten } };
   }
 
-  /** The one statement that the record store uses: an update of one item on condition of its version. */
-  private statements(input: BatchExecuteStatementCommandInput): object {
+  private transact(input: TransactWriteItemsCommandInput, token: string | undefined): object {
+    refuseUnknown(input, 'transaction');
+    const actions = input.TransactItems ?? [];
+    refuseWrongCount(actions.length, TRANSACTION_ACTIONS_MAX, 'transactItems');
+    if (token !== undefined && this.isRepeated(token, actions)) return { $metadata };
+    const changes = actions.map((action) => this.actionOf(action));
+    refuseDoubles(
+      changes.map(({ key }) => key),
+      'Transaction request cannot include multiple operations on one item',
+    );
+    const bytes = changes.reduce((sum, change) => sum + ('next' in change ? (change.next?.bytes ?? 0) : 0), 0);
+    if (bytes > TRANSACTION_BYTES_MAX) throw validation('Transaction request size has exceeded the maximum allowed size of 4 MB');
+    for (const change of changes) this.spendWrite(change.before, 'next' in change ? change.next : undefined, 2);
+    const reasons = changes.map((change): CancellationReason => {
+      if (change.refused !== undefined) return { Code: 'ValidationError', Message: change.refused };
+      if (change.holds) return { Code: 'None' };
+      return {
+        Code: 'ConditionalCheckFailed',
+        Message: CONDITION_FAILED,
+        ...(change.showsOld && change.before && { Item: shown(change.before) }),
+      };
+    });
+    if (reasons.some(({ Code }) => Code !== 'None')) throw transactionCanceled(reasons);
+    for (const change of changes) this.apply(change, false);
+    if (token !== undefined) this.tokens.set(token, { actions, atMs: this.options.now() });
+    return { $metadata };
+  }
+
+  /** @throws IdempotentParameterMismatchException when the token came with another transaction. */
+  private isRepeated(token: string, actions: readonly TransactWriteItem[]): boolean {
+    const nowMs = this.options.now();
+    // Tokens are kept in the order of their times.
+    for (const [old, { atMs }] of this.tokens) {
+      if (atMs + TOKEN_LIFE_MS >= nowMs) break;
+      this.tokens.delete(old);
+    }
+    const known = this.tokens.get(token);
+    if (known === undefined) return false;
+    if (known.actions === actions || isDeepStrictEqual(known.actions, actions)) return true;
+    throw new IdempotentParameterMismatchException({
+      message: 'The provided token was used with other parameters',
+      $metadata: {},
+    });
+  }
+
+  private actionOf(action: TransactWriteItem): Change {
+    const [[kind, asked] = [], ...others] = Object.entries(action).filter(([, part]) => part !== undefined);
+    if (kind === undefined || asked === undefined || others.length > 0)
+      throw validation('TransactItems can only contain one of Check, Put, Update or Delete');
+    this.name(asked.TableName);
+    if (action.Put !== undefined) {
+      refuseUnknown(action.Put, 'put');
+      return putIn(this.rows, action.Put);
+    }
+    if (action.Update !== undefined) {
+      refuseUnknown(action.Update, 'update');
+      return updateIn(this.rows, action.Update);
+    }
+    if (action.Delete !== undefined) {
+      refuseUnknown(action.Delete, 'delete');
+      return deletionIn(this.rows, action.Delete);
+    }
+    throw new UnknownToModelError(`the action ${kind} of a transaction`);
+  }
+
+  private statements(input: BatchExecuteStatementCommandInput): BatchExecuteStatementCommandOutput {
+    refuseUnknown(input, 'statements');
     const statements = input.Statements ?? [];
-    if (statements.length > WRITE_BATCH_MAX) throw new RangeError(`a batch has ${WRITE_BATCH_MAX} statements at most`);
-    return {
-      Responses: statements.map(
-        ({ Statement: text = '', Parameters: parameters = [], ReturnValuesOnConditionCheckFailure: shows }) => {
-          const match = /^UPDATE "[^"]+" (.+) WHERE pk=\? AND sk=\? AND v=\?$/.exec(text);
-          if (match?.[1] === undefined) throw new Error(`the model table does not know the statement ${text}`);
-          const rest = [...parameters];
-          const changes = match[1].match(/(SET|REMOVE) "?\w+"?(=\?)?/g) ?? [];
-          const edits = changes.map((change) => {
-            const name = /(?:SET|REMOVE) "?(\w+)"?/.exec(change)?.[1] ?? '';
-            return { name, value: change.startsWith('SET') ? rest.shift() : undefined };
-          });
-          const [pk, sk, version] = rest;
-          const stored = this.stored({ pk: pk?.S ?? '', sk: sk?.S ?? '' });
-          if (stored === undefined || compared(stored.item.v, version) !== 0) {
-            const shown = shows === 'ALL_OLD' && stored !== undefined ? { Item: structuredClone(stored.item) } : {};
-            return { Error: { Code: 'ConditionalCheckFailed', ...shown } };
-          }
-          const item = { ...stored.item };
-          for (const { name, value } of edits) {
-            if (value === undefined) delete item[name];
-            else item[name] = value;
-          }
-          this.store(item);
-          return {};
-        },
-      ),
-    };
+    refuseWrongCount(statements.length, STATEMENTS_MAX, 'statements');
+    const read = statements.map((request): Change => {
+      const update = partiqlUpdateOf(request.Statement ?? '');
+      this.name(update.table);
+      return statementIn(this.rows, update, request);
+    });
+    refuseDoubles(
+      read.map(({ key }) => key),
+      'the model does not know what two statements on one item do',
+    );
+    return { $metadata, Responses: read.map((change) => this.answerOf(change)) };
   }
 
-  private updated(
-    input: Pick<UpdateItemCommandInput, 'Key' | 'UpdateExpression' | 'ExpressionAttributeNames' | 'ExpressionAttributeValues'>,
-  ): Item {
-    const item: Item = { ...(this.stored(keyOf(input.Key))?.item ?? input.Key) };
-    updateOf(input.UpdateExpression ?? '')(item, input.ExpressionAttributeNames ?? {}, input.ExpressionAttributeValues ?? {});
-    return item;
-  }
-
-  private failedCondition(
-    key: Key,
-    asked: Pick<PutItemCommandInput, 'ConditionExpression' | 'ExpressionAttributeNames' | 'ExpressionAttributeValues'>,
-  ): { item?: Item } | undefined {
-    if (asked.ConditionExpression === undefined) return undefined;
-    const item = this.stored(key)?.item;
-    const holds = conditionOf(asked.ConditionExpression);
-    if (holds(item ?? {}, asked.ExpressionAttributeNames ?? {}, asked.ExpressionAttributeValues ?? {})) return undefined;
-    return item === undefined ? {} : { item };
-  }
-
-  private store(given: Item): void {
-    const item = structuredClone(given);
-    const key = keyOf(item);
-    if (key.pk === '' || key.sk === '') throw new RangeError('a key is empty');
-    if (bytesOf(item) > ITEM_BYTES_MAX) throw new RangeError('Item size has exceeded the maximum allowed size');
-    const partition = this.partitions.get(key.pk) ?? new Map<string, Stored>();
-    this.partitions.set(key.pk, partition);
-    const stored = partition.get(key.sk);
-    const freshFromMs = this.options.now() + (this.options.lagMs?.() ?? 0);
-    partition.set(key.sk, { item, before: stored && this.lagging(stored), freshFromMs });
-    this.sequence += 1;
-    if (item.o !== undefined) {
-      const SequenceNumber = String(this.sequence).padStart(12, '0');
-      this.stream.push({
-        eventName: stored === undefined ? 'INSERT' : 'MODIFY',
-        dynamodb: { NewImage: imageOf(item), SequenceNumber },
-      });
+  private answerOf(change: Change): BatchStatementResponse {
+    const TableName = this.tableName;
+    const fault = this.partFault('BatchExecuteStatementCommand');
+    if (fault === 'throttled') return { Error: { Code: 'ThrottlingError', Message: 'throttled' }, TableName };
+    if (change.refused !== undefined) {
+      this.complaints.push(`BatchExecuteStatementCommand: ${change.refused}`);
+      return { Error: { Code: 'ValidationError', Message: change.refused }, TableName };
     }
+    if (!change.holds) {
+      this.spendWrite(change.before, undefined, 1);
+      const old = change.showsOld && change.before && { Item: shown(change.before) };
+      return { Error: { Code: 'ConditionalCheckFailed', Message: CONDITION_FAILED, ...old }, TableName };
+    }
+    this.apply(change);
+    if (fault === 'done-unanswered')
+      return { Error: { Code: 'InternalServerError', Message: 'Internal server error' }, TableName };
+    return { TableName };
   }
 
-  private drop(key: Key): void {
-    this.partitions.get(key.pk)?.delete(key.sk);
+  private refuseFailed(change: Change, asked: { readonly ReturnValues?: string | undefined }): void {
+    if (change.refused !== undefined) throw validation(change.refused);
+    if (asked.ReturnValues !== undefined && asked.ReturnValues !== 'NONE' && asked.ReturnValues !== 'ALL_NEW')
+      throw new UnknownToModelError(`ReturnValues ${asked.ReturnValues}`);
+    if (change.holds) return;
+    this.spendWrite(change.before, undefined, 1);
+    throw conditionFailed(change.showsOld && change.before ? shown(change.before) : undefined);
   }
 
-  private stored(key: Key): Stored | undefined {
-    return this.partitions.get(key.pk)?.get(key.sk);
+  private apply(change: Change, isPaidFor = true): StoredItem | undefined {
+    if (isPaidFor) this.spendWrite(change.before, change.next, 1);
+    return this.write(change.key, change.next, false);
   }
 
-  private visible(key: Key, consistent: boolean): Item | undefined {
-    const stored = this.stored(key);
-    return stored === undefined || consistent ? stored?.item : this.lagging(stored);
+  private write(key: RowKey, next: StoredItem | undefined, byTimeToLive: boolean): StoredItem | undefined {
+    const before = this.rows.current(key);
+    if (before === undefined && next === undefined) return undefined;
+    if (this.options.meter !== undefined) this.spent.indexes += indexWriteUnits(before, next);
+    if (before !== undefined && next !== undefined && isSameItem(before.item, next.item)) return before;
+    this.rows.write(key, next);
+    this.stream.note({ key, before, next, atMs: this.options.now(), byTimeToLive });
+    return next;
   }
 
-  private lagging(stored: Stored): Item | undefined {
-    return this.options.now() < stored.freshFromMs ? stored.before : stored.item;
+  private spendRead(bytes: number, consistent: boolean): void {
+    if (this.options.meter !== undefined) this.spent.table += readUnits(bytes, consistent);
+  }
+
+  private spendWrite(before: StoredItem | undefined, next: StoredItem | undefined, factor: 1 | 2): void {
+    if (this.options.meter !== undefined) this.spent.table += factor * writeUnits(before, next);
+  }
+
+  private partFault(command: string): PartFault | undefined {
+    return this.options.partFault?.(command);
+  }
+
+  /** There is one table; whoever names another has mistaken it. */
+  private name(tableName: string | undefined): void {
+    this.tableName ??= tableName;
+    if (tableName === undefined || tableName !== this.tableName)
+      throw new ResourceNotFoundException({
+        message: `Requested resource not found: Table: ${tableName} not found`,
+        $metadata: {},
+      });
   }
 }
 
-interface Key {
-  readonly pk: string;
-  readonly sk: string;
-}
-
-function keyOf(item: Item | undefined): Key {
-  return { pk: item?.pk?.S ?? '', sk: item?.sk?.S ?? '' };
-}
-
-function indexNamed(name: string): { readonly partitionKey: string; readonly sortKey: string } {
-  for (const index of [TABLE.dirtyIndex, TABLE.attentionIndex]) if (index.name === name) return index;
-  throw new Error(`the table has no index ${name}`);
+function projectionOf(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.some((name) => !/^[A-Za-z_]\w*$/.test(name))) throw new UnknownToModelError(`the projection ${text}`);
+  return names;
 }
 
 function only(item: Item, names: readonly string[]): Item {
-  return Object.fromEntries(
-    names.flatMap((name): [string, AttributeValue][] => (item[name] === undefined ? [] : [[name, item[name]]])),
-  );
-}
-
-function isAfter(item: Item, start: Item, sortKey: string, isDown: boolean): boolean {
-  const order = compared(item[sortKey], start[sortKey]) || compared(item.pk, start.pk) || compared(item.sk, start.sk) || 0;
-  return isDown ? order < 0 : order > 0;
-}
-
-function conditionFailed(failed: { item?: Item }, shows: string | undefined): ConditionalCheckFailedException {
-  const shown = shows === 'ALL_OLD' && failed.item !== undefined ? { Item: structuredClone(failed.item) } : {};
-  return new ConditionalCheckFailedException({ message: 'The conditional request failed', $metadata: {}, ...shown });
-}
-
-function bytesOf(item: Item): number {
-  let bytes = 0;
-  for (const [name, value] of Object.entries(item)) {
-    bytes += name.length + (value.S?.length ?? value.N?.length ?? value.B?.length ?? 1); // UTF-8 is longer: near enough for a limit
+  const part: Item = {};
+  for (const name of names) {
+    const value = item[name];
+    if (value !== undefined) part[name] = value;
   }
-  return bytes;
+  return part;
 }
 
-function imageOf(item: Item): NonNullable<DynamoDBRecord['dynamodb']>['NewImage'] {
-  const image: Record<string, { S: string } | { N: string }> = {};
-  for (const [name, value] of Object.entries(item)) {
-    if (value.S !== undefined) image[name] = { S: value.S };
-    else if (value.N !== undefined) image[name] = { N: value.N };
-  }
-  return image;
+function throughputExceeded(): ProvisionedThroughputExceededException {
+  return new ProvisionedThroughputExceededException({
+    message: 'The level of configured provisioned throughput for the table was exceeded',
+    $metadata: {},
+  });
 }

@@ -32,12 +32,17 @@ function read(text: string): PartiqlUpdate {
   const tokens = [...text.matchAll(TOKEN)].map(([, token = '']) => token);
   let at = 0;
   const isNext = (word: string): boolean => tokens[at]?.toUpperCase() === word;
-  const skip = (word: string): boolean => isNext(word) && (at++, true);
+  const skip = (word: string): boolean => {
+    const isThere = isNext(word);
+    if (isThere) at += 1;
+    return isThere;
+  };
   const expect = (word: string): void => {
     if (!skip(word)) throw new UnknownToModelError(`the statement ${text} (${word} expected at ${tokens[at] ?? 'the end'})`);
   };
   const name = (): string => {
-    const token = tokens[at++] ?? '';
+    const token = tokens[at] ?? '';
+    at += 1;
     if (token.startsWith('"')) return token.slice(1, -1).replaceAll('""', '"');
     if (!/^[A-Za-z_]\w*$/.test(token) || isReserved(token))
       throw validation(`Statement wasn't well formed, can't be processed: Unexpected keyword ${token}`);

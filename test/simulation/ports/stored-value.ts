@@ -23,7 +23,7 @@ export function storedItem(given: Item, tooLarge: string): StoredItem {
     if (value === undefined) continue;
     item[name] = storedValue(value);
     bytes += Buffer.byteLength(name) + valueBytes(value);
-    if (value.B !== undefined) hasBinary = true;
+    if (hasBytes(value)) hasBinary = true;
   }
   if (bytes > ITEM_BYTES_MAX) throw validation(tooLarge);
   return { item: Object.freeze(item), bytes, hasBinary };
@@ -33,16 +33,25 @@ export function storedItem(given: Item, tooLarge: string): StoredItem {
 export function shown({ item, hasBinary }: StoredItem): Item {
   if (!hasBinary) return item;
   const copy: Item = {};
-  for (const [name, value] of Object.entries(item)) copy[name] = value.B === undefined ? value : { B: value.B.slice() };
+  for (const [name, value] of Object.entries(item)) copy[name] = hasBytes(value) ? structuredClone(value) : value;
   return copy;
 }
 
+function hasBytes(value: AttributeValue): boolean {
+  return value.B !== undefined || (value.L?.some(hasBytes) ?? false);
+}
+
 function storedValue(value: AttributeValue): AttributeValue {
-  if (Object.isFrozen(value) && value.B === undefined) return value; // from an item that was read
+  if (Object.isFrozen(value) && value.B === undefined && value.L === undefined) return value; // from an item that was read
   if (value.S !== undefined) return Object.freeze({ S: value.S });
   if (value.N !== undefined) return Object.freeze({ N: storedNumber(value.N) });
   if (value.BOOL !== undefined) return Object.freeze({ BOOL: value.BOOL });
   if (value.B !== undefined) return Object.freeze({ B: value.B.slice() });
+  if (value.L !== undefined) {
+    const list = value.L.map(storedValue);
+    Object.freeze(list);
+    return Object.freeze({ L: list });
+  }
   if (Object.keys(value).length === 0)
     throw validation('Supplied AttributeValue is empty, must contain exactly one of the supported datatypes');
   throw new UnknownToModelError(`attributes of the type ${Object.keys(value).join()}`);
@@ -51,6 +60,7 @@ function storedValue(value: AttributeValue): AttributeValue {
 export function valueBytes(value: AttributeValue): number {
   if (value.S !== undefined) return Buffer.byteLength(value.S);
   if (value.N !== undefined) return numberBytes(value.N);
+  if (value.L !== undefined) return value.L.reduce((sum, each) => sum + valueBytes(each) + 1, 3);
   return value.B?.length ?? 1;
 }
 
@@ -66,6 +76,10 @@ export function compared(a: AttributeValue | undefined, b: AttributeValue | unde
 export function isEqual(a: AttributeValue | undefined, b: AttributeValue | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (a.BOOL !== undefined && b.BOOL !== undefined) return a.BOOL === b.BOOL;
+  if (a.L !== undefined && b.L !== undefined) {
+    const others = b.L;
+    return a.L.length === others.length && a.L.every((each, at) => isEqual(each, others[at]));
+  }
   return compared(a, b) === 0;
 }
 

@@ -149,7 +149,10 @@ export class TableRows {
     if (kind === undefined || lag === undefined || row.past.length === 0) return row.current;
     const nowMs = now();
     this.forget(row, nowMs);
-    if (row.past.length === 0) return row.current;
+    if (row.past.length === 0) {
+      if (row.current === undefined) this.remove(row);
+      return row.current;
+    }
     const atMs = nowMs - Math.max(0, lag(kind));
     const past = row.past.find(({ untilMs }) => untilMs > atMs);
     return past === undefined ? row.current : past.was;
@@ -216,11 +219,16 @@ export function rowKeyOf(attributes: StoredItem['item'] | undefined, isKeyOnly: 
       );
     }
     if (value.S.length * 3 > bytesMax && Buffer.byteLength(value.S) > bytesMax)
-      throw validation(`One or more parameter values were invalid: Size of ${name} has exceeded the maximum size limit of ${bytesMax} bytes`);
+      throw validation(
+        `One or more parameter values were invalid: Size of ${name} has exceeded the maximum size limit of ${bytesMax} bytes`,
+      );
     key.push(value.S);
   }
   const [pk = '', sk = ''] = key;
-  if (isKeyOnly) for (const name in attributes) if (name !== TABLE.partitionKey && name !== TABLE.sortKey) throw validation('The provided key element does not match the schema');
+  if (isKeyOnly)
+    for (const name in attributes)
+      if (name !== TABLE.partitionKey && name !== TABLE.sortKey)
+        throw validation('The provided key element does not match the schema');
   return { pk, sk };
 }
 
@@ -234,7 +242,9 @@ export function refuseWrongIndexKeys(item: StoredItem['item']): void {
       const value = item[key];
       if (value === undefined) continue;
       if (value[type] === undefined)
-        throw validation(`One or more parameter values were invalid: Type mismatch for Index Key ${key} Expected: ${type} IndexName: ${name}`);
+        throw validation(
+          `One or more parameter values were invalid: Type mismatch for Index Key ${key} Expected: ${type} IndexName: ${name}`,
+        );
       if (value.S === '') {
         throw validation(
           `One or more parameter values are not valid. A value specified for a secondary index key is not supported. The AttributeValue for a key attribute cannot contain an empty string value. IndexName: ${name}, IndexKey: ${key}`,

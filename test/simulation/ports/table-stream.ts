@@ -1,6 +1,7 @@
-import type { AttributeValue as StreamValue, DynamoDBRecord } from 'aws-lambda';
-import type { RowKey } from './table-rows.ts';
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBRecord, AttributeValue as StreamValue } from 'aws-lambda';
 import type { StoredItem } from './stored-value.ts';
+import type { RowKey } from './table-rows.ts';
 
 interface Change {
   readonly key: RowKey;
@@ -21,7 +22,13 @@ export class TableStream {
   }
 
   /** Told of changes only: a write that leaves an item as it was makes no record. */
-  note(change: { key: RowKey; before: StoredItem | undefined; next: StoredItem | undefined; atMs: number; byTimeToLive: boolean }): void {
+  note(change: {
+    key: RowKey;
+    before: StoredItem | undefined;
+    next: StoredItem | undefined;
+    atMs: number;
+    byTimeToLive: boolean;
+  }): void {
     const { key, before, next, atMs, byTimeToLive } = change;
     this.count += 1;
     const eventName = before === undefined ? 'INSERT' : next === undefined ? 'REMOVE' : 'MODIFY';
@@ -59,15 +66,20 @@ function recordOf({ key, eventName, next, atMs, sequence, byTimeToLive }: Change
   };
 }
 
-/** Lambda hands over bytes as base64. */
 function imageOf({ item }: StoredItem): Record<string, StreamValue> {
   const image: Record<string, StreamValue> = {};
   for (const name in item) {
     const value = item[name];
-    if (value?.S !== undefined) image[name] = { S: value.S };
-    else if (value?.N !== undefined) image[name] = { N: value.N };
-    else if (value?.BOOL !== undefined) image[name] = { BOOL: value.BOOL };
-    else if (value?.B !== undefined) image[name] = { B: Buffer.from(value.B).toString('base64') };
+    if (value !== undefined) image[name] = streamValueOf(value);
   }
   return image;
+}
+
+/** Lambda hands over bytes as base64. */
+function streamValueOf(value: AttributeValue): StreamValue {
+  if (value.S !== undefined) return { S: value.S };
+  if (value.N !== undefined) return { N: value.N };
+  if (value.BOOL !== undefined) return { BOOL: value.BOOL };
+  if (value.B !== undefined) return { B: Buffer.from(value.B).toString('base64') };
+  return { L: (value.L ?? []).map(streamValueOf) };
 }

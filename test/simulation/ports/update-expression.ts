@@ -38,7 +38,9 @@ export const updateOf: (text: string) => Expression<Update> = remembered((text) 
     const touch = (path: (names: Names) => string): string => {
       const name = path(names);
       if (touched.has(name)) {
-        throw reader.malformed(`Two document paths overlap with each other; must remove or rewrite one of these paths: [${name}]`);
+        throw reader.malformed(
+          `Two document paths overlap with each other; must remove or rewrite one of these paths: [${name}]`,
+        );
       }
       touched.add(name);
       return name;

@@ -27,10 +27,12 @@ export interface RunWorld extends WorldFace {
   /** Notifications that are still on their way. */
   readonly underway: number;
   readonly edits: number;
-  /** Writes of Concord that reached a system so far. */
-  readonly outboundWrites: number;
-  /** Tells every object of every system once more: a full pass. */
-  tellAll(): void;
+  /** Tells every object of every system once more: a full pass, which must find nothing to do. */
+  fullPass(table: ModelTable): void;
+  /** What is wrong after it. */
+  judgePass(): readonly Violation[];
+  /** Records and their histories, for a story. */
+  histories(table: ModelTable): readonly string[];
   /** What is wrong at any time. */
   judgeNow(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>): readonly Violation[];
   /** What is wrong once all is quiet. */

@@ -85,7 +85,7 @@ export class FaultBook {
     this.took(id);
   }
 
-  pick<Value>(values: readonly [Value, ...Value[]], id: FaultId): Value {
+  pick<const Value>(values: readonly [Value, ...Value[]], id: FaultId): Value {
     return values[this.chooser.choose(values.length, `how ${id}`)] ?? values[0];
   }
 

@@ -71,7 +71,10 @@ function normalised(value: NativeValue, normaliser: Normaliser): NativeValue {
 }
 
 /** @returns why a value is refused, if it is. */
-export function refusalOf(field: NativeField, value: NativeValue): { readonly code: string; readonly message: string } | undefined {
+export function refusalOf(
+  field: NativeField,
+  value: NativeValue,
+): { readonly code: string; readonly message: string } | undefined {
   for (const validation of field.validations ?? []) {
     switch (validation.kind) {
       case 'required':

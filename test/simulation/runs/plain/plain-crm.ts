@@ -44,6 +44,7 @@ export class PlainCrm {
   private readonly now: () => number;
   private readonly rows = new Map<string, Row>();
   private readonly changed: (change: LoggedChange) => void;
+  private readonly stores: (field: string, value: string) => string;
 
   constructor(options: {
     readonly system: string;
@@ -51,12 +52,15 @@ export class PlainCrm {
     readonly externalIdField: string;
     readonly now: () => number;
     readonly changed: (change: LoggedChange) => void;
+    /** What is made of a text that is saved. */
+    readonly stores?: (field: string, value: string) => string;
   }) {
     this.system = options.system;
     this.kind = options.kind;
     this.externalIdField = options.externalIdField;
     this.now = options.now;
     this.changed = options.changed;
+    this.stores = options.stores ?? ((_, value) => value);
   }
 
   get resolutionMs(): number {
@@ -118,6 +122,11 @@ export class PlainCrm {
     return this.ids().filter((id) => this.valuesOf(id) !== undefined);
   }
 
+  /** What an object held last, also one that is deleted. */
+  lastValuesOf(objectId: string): Readonly<Record<string, NativeValue>> | undefined {
+    return this.rows.get(objectId)?.versions.at(-1)?.values;
+  }
+
   /** What a live object holds now. */
   valuesOf(objectId: string): Readonly<Record<string, NativeValue>> | undefined {
     const newest = this.rows.get(objectId)?.versions.at(-1);
@@ -134,7 +143,9 @@ export class PlainCrm {
 
   private put(row: Row, values: NativeValues, by: Author, kind: 'create' | 'update'): void {
     const before = row.versions.at(-1)?.values ?? {};
-    const after = { ...before, ...values };
+    const after: Record<string, NativeValue> = { ...before };
+    for (const [name, value] of Object.entries(values))
+      after[name] = typeof value === 'string' ? this.stores(name, value) : value;
     row.versions.push({ atMs: this.now(), values: after, by, deleted: false });
     if (row.versions.length > VERSIONS_KEPT) row.versions = row.versions.slice(-VERSIONS_KEPT);
     const names = Object.keys(values).filter((name) => (before[name] ?? null) !== (after[name] ?? null));

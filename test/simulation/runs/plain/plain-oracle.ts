@@ -1,8 +1,9 @@
-import type { CompiledSync } from '../../../../shared/config/compiled-sync.ts';
+import type { CompiledSide, CompiledSync } from '../../../../shared/config/compiled-sync.ts';
 import { isLedgerItem } from '../../../../shared/store/keys.ts';
 import { ledgerEntryOf } from '../../../../shared/store/ledger-store.ts';
 import { recordOf, type StoredRecord } from '../../../../shared/store/record-item.ts';
 import type { NativeValue } from '../../../../shared/sync/change-hint.ts';
+import type { FieldValue } from '../../../../shared/sync/field-value.ts';
 import type { LedgerEntry } from '../../../../shared/sync/ledger.ts';
 import type { ModelTable } from '../../ports/model-table.ts';
 import type { Violation } from '../run-report.ts';
@@ -20,9 +21,47 @@ const WRITES_PER_EDIT = 2;
 /** Judges a plain world from its logs and the table, without asking the engine what it thinks. */
 export class PlainOracle {
   private readonly world: PlainWorld;
+  private readonly waiting = new Set<string>();
+  private readonly logged = new Map<string, number>(); // changes in each system's log before the full pass
 
   constructor(world: PlainWorld) {
     this.world = world;
+  }
+
+  /** Remembers what waits for a person before the pass: it may be tried again by being looked at. */
+  beforePass(table: ModelTable): void {
+    this.waiting.clear();
+    for (const record of readTable(table).records.values()) {
+      const links = Object.values(record.links);
+      const waits =
+        record.frozen !== undefined || Object.keys(record.holds).length > 0 || links.some((link) => link.refusal !== undefined);
+      if (waits) this.waiting.add(record.recordId);
+    }
+    for (const [system, crm] of this.world.crms) this.logged.set(system, crm.log.length);
+  }
+
+  /** I1: a full pass over all that is quiet makes no write. */
+  judgePass(atMs: number): Violation[] {
+    const violations: Violation[] = [];
+    for (const [system, crm] of this.world.crms) {
+      for (const change of crm.log.slice(this.logged.get(system) ?? 0)) {
+        const isNothing = change.kind === 'update' && Object.keys(change.fields).length === 0;
+        const recordId = crm.valuesOf(change.objectId)?.[crm.externalIdField];
+        if (change.by !== 'concord' || isNothing || this.waiting.has(String(recordId))) continue;
+        const message = `a full pass after all was quiet made a write: ${change.kind} of ${system} ${change.objectId} (record ${recordId}): ${JSON.stringify(change.fields)}`;
+        violations.push({ invariant: 'I1', message, atMs });
+      }
+    }
+    return violations;
+  }
+
+  /** Each record with its ledger, oldest entry first. */
+  histories(table: ModelTable): string[] {
+    const { records, ledger } = readTable(table);
+    return [...records.values()].map((record) => {
+      const entries = ledger.filter((entry) => entry.recordId === record.recordId).sort((a, b) => a.version - b.version);
+      return [JSON.stringify(record), ...entries.map((entry) => `    ${entry.version} ${JSON.stringify(entry)}`)].join('\n');
+    });
   }
 
   judgeQuiet(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>, atMs: number): Violation[] {
@@ -61,7 +100,7 @@ export class PlainOracle {
         for (const [field, rules] of Object.entries(sync.rules.fields)) {
           if (record.holds[field] !== undefined || link.overrides?.[field] !== undefined) continue;
           const asked = record.fields[field]?.value ?? null;
-          if (rules.canon(shown[field] ?? null) !== rules.canon(asked))
+          if (!this.isAsStored(side, system, field, shown[field] ?? null, asked, rules.canon))
             say(
               'I1',
               `${system} ${link.objectId} holds ${JSON.stringify(shown[field] ?? null)} in ${field}, record ${record.recordId} says ${JSON.stringify(asked)}`,
@@ -80,6 +119,25 @@ export class PlainOracle {
           say('I1', `${system} ${objectId} belongs to no record, and no case names it`);
       }
     }
+  }
+
+  /** A system may store another form of what it is given: then that form is what is asked of it. */
+  private isAsStored(
+    side: CompiledSide,
+    system: string,
+    field: string,
+    shown: FieldValue,
+    asked: FieldValue,
+    canon: (value: FieldValue) => FieldValue,
+  ): boolean {
+    if (canon(shown) === canon(asked)) return true;
+    const stores = this.world.script.stores;
+    if (stores === undefined) return false;
+    const stored = Object.entries(side.toNative({ [field]: asked }, { [field]: asked })).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? stores(system, name, value) : value,
+    ]);
+    return canon(side.toCanonical(Object.fromEntries(stored))[field] ?? null) === canon(shown);
   }
 
   /** I2: what a person saved is there, was saved over there by a person, or the ledger or a hold names it. */
@@ -129,7 +187,14 @@ export class PlainOracle {
         if (change.kind !== 'create' || change.by !== 'concord') continue;
         const recordId = String(change.fields[crm.externalIdField]?.after);
         const first = made.get(recordId);
-        if (first !== undefined) say('I4', `${system} ${change.objectId} and ${first} were both made for record ${recordId}`);
+        // One that a person deleted before it was tied is gone, and is made again: known, and worth no case.
+        const gone =
+          first !== undefined &&
+          crm.log.some(
+            ({ kind, by, objectId, atMs }) => kind === 'delete' && by === 'person' && objectId === first && atMs <= change.atMs,
+          );
+        if (first !== undefined && !gone)
+          say('I4', `${system} ${change.objectId} and ${first} were both made for record ${recordId}`);
         made.set(recordId, change.objectId);
       }
     }

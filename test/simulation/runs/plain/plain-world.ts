@@ -42,6 +42,13 @@ export interface PersonEdit {
   told: boolean;
 }
 
+/** What a scenario lays down instead of leaving it to chance. */
+export interface PlainScript {
+  readLagMs?: (system: string) => number;
+  loses?: (change: LoggedChange) => boolean;
+  stores?: ((system: string, field: string, value: string) => string) | undefined;
+}
+
 const DELIVERY_MS = [150, 600, 2_000, 9_000];
 const LATE_MS = [30_000, 180_000, 700_000];
 const GAPS_MS = [400, 3_000, 20_000, 70_000, 240_000, 600_000];
@@ -54,6 +61,7 @@ export class PlainWorld implements RunWorld {
   readonly crms: ReadonlyMap<string, PlainCrm>;
   readonly personEdits: PersonEdit[] = [];
   readonly coverage = new Map<string, FaultCount>();
+  readonly script: PlainScript = {};
   underway = 0;
   outboundWrites = 0;
   private readonly setup: PlainSetup;
@@ -77,6 +85,7 @@ export class PlainWorld implements RunWorld {
           externalIdField: kind === 'salesforce' ? 'Concord_Id__c' : 'concord_id',
           now: () => ports.scheduler.now(),
           changed: (change) => this.changed(change),
+          stores: (field, value) => this.script.stores?.(system, field, value) ?? value,
         }),
       ]),
     );
@@ -97,10 +106,7 @@ export class PlainWorld implements RunWorld {
       this.crm(system),
       call,
       {
-        readLagMs: () =>
-          this.setup.readLagMs > 0 && this.fires('F36 read lag', this.faults.readLag)
-            ? chooser.choose(this.setup.readLagMs + 1, 'read lag')
-            : 0,
+        readLagMs: () => this.script.readLagMs?.(system) ?? this.drawnLagMs(),
         listLagMs: () => chooser.choose(this.faults.listLagMs + 1, 'list lag'),
       },
       () => this.ports.scheduler.now(),
@@ -141,7 +147,8 @@ export class PlainWorld implements RunWorld {
     this.faults = KIND;
   }
 
-  tellAll(): void {
+  fullPass(table: ModelTable): void {
+    this.oracle.beforePass(table);
     for (const crm of this.crms.values()) {
       for (const objectId of crm.liveIds()) {
         const values = crm.valuesOf(objectId) ?? {};
@@ -158,6 +165,14 @@ export class PlainWorld implements RunWorld {
         this.deliver(change, 0);
       }
     }
+  }
+
+  judgePass(): readonly Violation[] {
+    return this.oracle.judgePass(this.ports.scheduler.now());
+  }
+
+  histories(table: ModelTable): readonly string[] {
+    return this.oracle.histories(table);
   }
 
   judgeNow(): readonly Violation[] {
@@ -184,12 +199,13 @@ export class PlainWorld implements RunWorld {
     crm.update(objectId, values, 'person');
   }
 
-  createPerson(system: string, email: string): string {
+  createPerson(system: string, email: string, more: NativeValues = {}): string {
     const kind = this.setup.kinds.get(system) ?? 'hubspot';
     const values = {
       [nativeName(kind, 'email')]: email,
       [nativeName(kind, 'name')]: this.unique('Name'),
       [nativeName(kind, 'title')]: this.unique('Title'),
+      ...more,
     };
     const objectId = this.crm(system).create(values, 'person');
     this.ports.story.tell(
@@ -286,6 +302,11 @@ export class PlainWorld implements RunWorld {
     }
   }
 
+  private drawnLagMs(): number {
+    const lags = this.setup.readLagMs > 0 && this.fires('F36 read lag', this.faults.readLag);
+    return lags ? this.ports.chooser.choose(this.setup.readLagMs + 1, 'read lag') : 0;
+  }
+
   private changed(change: LoggedChange): void {
     if (change.by === 'concord') {
       if (Object.keys(change.fields).length > 0 || change.kind !== 'update') this.outboundWrites += 1;
@@ -297,7 +318,7 @@ export class PlainWorld implements RunWorld {
     }
     if (change.kind === 'update' && Object.keys(change.fields).length === 0) return;
     const { chooser } = this.ports;
-    if (this.fires('F03 dropped', this.faults.drop)) {
+    if (this.script.loses?.(change) === true || this.fires('F03 dropped', this.faults.drop)) {
       for (const edit of this.personEdits)
         if (edit.atMs === change.atMs && edit.objectId === change.objectId && edit.system === change.system) edit.told = false;
       this.ports.story.tell(change.atMs, change.system, () => `the notification about ${change.objectId} gets lost`);

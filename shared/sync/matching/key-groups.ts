@@ -7,16 +7,12 @@ export interface KeyedObject {
   readonly objectId: string;
 }
 
-/** An object with its twins in other systems, if any. */
-export interface Matched<Item extends KeyedObject = KeyedObject> {
-  readonly object: Item;
-  readonly twins: readonly Item[];
-}
-
 /** L2, L3: objects with one key value. One per system is a match; two of one system are never guessed between. */
 export interface MatchGroup<Item extends KeyedObject> {
   readonly verdict: 'match' | 'review' | 'alone';
   readonly objects: readonly Item[];
+  /** An object that is settled has this key value too: it belongs to that one's record. */
+  readonly isTaken: boolean;
 }
 
 /**
@@ -26,22 +22,26 @@ export interface MatchGroup<Item extends KeyedObject> {
  */
 export async function* matchGroups<Item extends KeyedObject>(
   listing: AsyncIterable<Item>,
-  decided: ReadonlySet<ObjectKey>,
+  decided: { has(key: ObjectKey): boolean },
 ): AsyncGenerator<MatchGroup<Item>> {
+  let value: string | undefined;
   let group: Item[] = [];
+  let isTaken = false;
   for await (const object of listing) {
-    if (decided.has(`${object.system}:${object.objectId}`)) continue;
-    if (group.length > 0 && group[0]?.keyValue !== object.keyValue) {
-      yield judged(group);
+    if (object.keyValue !== value) {
+      if (group.length > 0) yield judged(group, isTaken);
+      value = object.keyValue;
       group = [];
+      isTaken = false;
     }
-    group.push(object);
+    if (decided.has(`${object.system}:${object.objectId}`)) isTaken = true;
+    else group.push(object);
   }
-  if (group.length > 0) yield judged(group);
+  if (group.length > 0) yield judged(group, isTaken);
 }
 
-function judged<Item extends KeyedObject>(objects: readonly Item[]): MatchGroup<Item> {
+function judged<Item extends KeyedObject>(objects: readonly Item[], isTaken: boolean): MatchGroup<Item> {
   const systems = new Set(objects.map((object) => object.system));
-  if (systems.size < objects.length) return { verdict: 'review', objects };
-  return { verdict: objects.length > 1 ? 'match' : 'alone', objects };
+  if (systems.size < objects.length) return { verdict: 'review', objects, isTaken };
+  return { verdict: objects.length > 1 ? 'match' : 'alone', objects, isTaken };
 }
