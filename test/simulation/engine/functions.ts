@@ -46,7 +46,7 @@ export interface Ground {
   readonly stirred: (port: string) => void;
 }
 
-const TABLE_NAME = 'records';
+export const TABLE_NAME = 'records';
 /** As infra/ sets them. */
 const MINUTE_MS = 60_000;
 const POLL_RUN_MS = 4 * MINUTE_MS;

@@ -160,3 +160,19 @@ function judgeStrays(facts: Case, say: Say): void {
     }
   }
 }
+
+/**
+ * I1: a full pass over what is quiet writes nothing. An object that waits for a person may have found its place meanwhile.
+ *
+ * @param sinceSeq - position in the log at which the pass began.
+ */
+export function judgeFixpoint(facts: Case, sinceSeq: number, say: Say): void {
+  const waiting = new Set(
+    [...facts.evidence.reviewed].map((key) => facts.groupOfObject(key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1))),
+  );
+  for (const change of facts.evidence.changes) {
+    if (change.seq < sinceSeq || change.author.by !== 'concord') continue;
+    if (waiting.has(facts.groupOfObject(change.system, change.objectId))) continue;
+    say('I1', `a full pass after all was quiet made Concord ${change.kind} ${change.system} ${change.objectId}: ${shown(change.sent)}`, change.atMs);
+  }
+}

@@ -3,6 +3,9 @@ import type { CrmChange } from '../world/crm-log.ts';
 import { objectKey } from '../world/crm-log.ts';
 import { type Case, type Say, shown } from './evidence.ts';
 
+/** A hint, the queue and a read that can be believed take about so long. */
+const RETYPED_WITHIN_MS = 10_000;
+
 /** Every value that can be found somewhere, by field: applied, superseded, held, refused or shown. */
 class Named {
   private readonly values = new Map<string, Set<FieldValue>>();
@@ -133,9 +136,16 @@ function overwrittenBy(facts: Case, edit: CrmChange, native: string, value: Fiel
     const next = change.fields[native];
     if (next === undefined) continue;
     if (facts.canonOf(edit.system, native, next.after) === value) continue; // another form of it
-    return change.author.by === 'concord' ? change : undefined;
+    if (change.author.by !== 'concord') return undefined;
+    return isRetyped(facts, change, native) ? undefined : change;
   }
   return undefined;
+}
+
+/** The person wrote once more, before anybody could have looked at what Concord had written: the later one is what is meant. */
+function isRetyped(facts: Case, over: CrmChange, native: string): boolean {
+  const next = facts.changesOf(over.system, over.objectId).find((change) => change.seq > over.seq && change.fields[native] !== undefined);
+  return next?.author.by === 'person' && next.atMs - over.atMs < RETYPED_WITHIN_MS;
 }
 
 /** A person is shown the object, or the whole record: nothing of it is lost in silence. */

@@ -2,7 +2,7 @@ import type { CompiledSync } from '../../../shared/config/compiled-sync.ts';
 import type { Item } from '../../../shared/store/table.ts';
 import type { Violation } from '../runs/run-report.ts';
 import type { World } from '../world/world.ts';
-import { judgeConvergence } from './convergence.ts';
+import { judgeConvergence, judgeFixpoint } from './convergence.ts';
 import { judgeDecisions } from './decisions.ts';
 import { judgeEdits } from './edits.ts';
 import { Case, type Evidence, judgedBy, readTable, type Say, type SystemEvidence } from './evidence.ts';
@@ -77,6 +77,14 @@ export function checkFinal(
   syncs: ReadonlyMap<string, CompiledSync> = world.setup.syncs,
 ): Violation[] {
   return [...syncs.values()].flatMap((sync) => judgeFinal(gather(world, table, sync)));
+}
+
+/** @param sinceSeq - how long the world's log was when the full pass began. */
+export function checkFixpoint(world: World, table: SeenTable, sinceSeq: number): Violation[] {
+  return [...world.setup.syncs.values()].flatMap((sync) => {
+    const facts = new Case(gather(world, table, sync));
+    return judgedBy(facts.evidence.nowMs, [(say) => judgeFixpoint(facts, sinceSeq, say)]);
+  });
 }
 
 /** S1: what is not signed by the system, or is about another account, changes nothing. */

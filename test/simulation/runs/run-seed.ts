@@ -1,12 +1,13 @@
 import { type RecordedChooser, recordingChooser, replayingChooser, type Tape } from '../kernel/choice-tape.ts';
-import { drawSetup } from './plain/draw-config.ts';
-import { KIND, type PlainFaults, PlainWorld } from './plain/plain-world.ts';
+import { drawWorld } from '../world/draw-world.ts';
+import { LivelyWorld } from './lively-world.ts';
 import type { FaultCount, RunReport } from './run-report.ts';
 import { MINUTE_MS, Simulation, START_MS } from './simulation.ts';
 import { CALM, drawWeather, foresee } from './weather.ts';
 
 /** The faults go on for a while after the last edit. */
 const AFTERMATH_MS = 5 * MINUTE_MS;
+const JUDGE_EVERY_MS = 17 * MINUTE_MS;
 
 export interface RunOptions {
   /** Draws from a seed, or from a tape. */
@@ -23,16 +24,14 @@ export async function runSeed({ from, storyLines = 0 }: RunOptions): Promise<Run
     const { fired, effective } = coverage.get(fault) ?? { fired: 0, effective: 0 };
     coverage.set(fault, { fired: fired + 1, effective: effective + 1 });
   };
-  const setup = drawSetup(chooser);
   const stormy = drawWeather(chooser);
-  const faults = drawFaults(chooser);
-  const people = drawPeople(chooser);
+  const options = drawWorld(chooser, { people: drawPeople(chooser) });
   let weather = stormy;
   const run = new Simulation({
     chooser,
     storyLines,
-    setup,
-    world: (ports) => new PlainWorld(setup, people, faults, ports),
+    setup: options.setup,
+    world: (ports) => new LivelyWorld(options, ports),
     platform: () => weather.platform,
     outlook: (port) => foresee(weather, port, chooser, count),
   });
@@ -40,6 +39,8 @@ export async function runSeed({ from, storyLines = 0 }: RunOptions): Promise<Run
   try {
     const lastEditMs = world.start();
     deployment.start();
+    run.startOperator(3 * MINUTE_MS);
+    run.startJudging(JUDGE_EVERY_MS);
     await run.runUntil(lastEditMs + AFTERMATH_MS);
     story.tell(scheduler.now(), 'run', () => 'the faults end');
     weather = { ...CALM, platform: { ...CALM.platform, concurrency: stormy.platform.concurrency } };
@@ -64,20 +65,12 @@ export async function runSeed({ from, storyLines = 0 }: RunOptions): Promise<Run
   };
 }
 
+/** Few or many; a lower number is a shorter run of the same beginning. */
 function drawPeople(chooser: RecordedChooser) {
   const most = [30, 80, 200][chooser.choose(3, 'length')] ?? 0;
-  return { edits: 1 + chooser.choose(most, 'length'), hot: 1 + chooser.choose(8, 'length'), pace: chooser.choose(4, 'length') };
-}
-
-function drawFaults(chooser: RecordedChooser): PlainFaults {
-  const strength = (strengths: readonly number[]): number =>
-    chooser.chance(400, 'world faults') ? (strengths[chooser.choose(strengths.length, 'world faults')] ?? 0) : 0;
   return {
-    ...KIND,
-    drop: strength([20, 200, 1_000]),
-    duplicate: strength([50, 300]),
-    late: strength([20, 200]),
-    readLag: strength([50, 500]),
-    listLagMs: strength([1_000, 30_000]),
+    edits: 1 + chooser.choose(most, 'length'),
+    hot: 1 + chooser.choose(8, 'length'),
+    seeded: chooser.choose(10, 'length'),
   };
 }

@@ -30,11 +30,13 @@ export interface RunWorld extends WorldFace {
   /** Tells every object of every system once more: a full pass, which must find nothing to do. */
   fullPass(table: ModelTable): void;
   /** What is wrong after it. */
-  judgePass(): readonly Violation[];
+  judgePass(table: ModelTable): readonly Violation[];
+  /** A message that nobody could handle: it belongs among the dead letters. */
+  isPoison(body: string): boolean;
   /** Records and their histories, for a story. */
   histories(table: ModelTable): readonly string[];
   /** What is wrong at any time. */
-  judgeNow(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>): readonly Violation[];
+  judgeNow(table: ModelTable): readonly Violation[];
   /** What is wrong once all is quiet. */
   judgeQuiet(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>): readonly Violation[];
   readonly coverage: ReadonlyMap<string, FaultCount>;

@@ -1,6 +1,8 @@
 import type { CompiledSync } from '../../../shared/config/compiled-sync.ts';
 import type { ConcordConfig } from '../../../shared/config/define-sync.ts';
+import { guardStore } from '../../../shared/store/guard-store.ts';
 import { Deployment, type PlatformWeather } from '../engine/deployment.ts';
+import { TABLE_NAME } from '../engine/functions.ts';
 import { hearLog } from '../engine/silent-log.ts';
 import type { Chooser } from '../kernel/choice-tape.ts';
 import type { CallOutlook, Incarnation } from '../kernel/incarnation.ts';
@@ -8,10 +10,13 @@ import { Scheduler } from '../kernel/scheduler.ts';
 import { Story } from '../kernel/story.ts';
 import { installTraps } from '../kernel/traps.ts';
 import { ModelTable } from '../ports/model-table.ts';
+import { atOnce } from '../ports/port-call.ts';
+import { tableClient } from '../ports/table-client.ts';
 import type { Violation } from './run-report.ts';
 import type { RunWorld, WorldPorts } from './run-world.ts';
 
 export const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 export const START_MS = Date.UTC(2026, 0, 5, 8);
 /** I12: 15 virtual minutes, and the longest back-off that is due when the faults end. */
 const LIVENESS_MS = 15 * MINUTE_MS;
@@ -40,6 +45,7 @@ export class Simulation<World extends RunWorld> {
   readonly violations: Violation[] = [];
   private readonly table: ModelTable;
   private readonly syncs: ReadonlyMap<string, CompiledSync>;
+  private readonly tenant: string;
 
   constructor({ chooser, storyLines, setup, world, platform, outlook }: SimulationOptions<World>) {
     const scheduler = new Scheduler(chooser, START_MS);
@@ -47,6 +53,7 @@ export class Simulation<World extends RunWorld> {
     this.scheduler = scheduler;
     this.story = story;
     this.syncs = setup.syncs;
+    this.tenant = setup.config.tenant;
     this.table = new ModelTable({ now: () => scheduler.now() });
     this.world = world({
       scheduler,
@@ -72,6 +79,40 @@ export class Simulation<World extends RunWorld> {
     }
   }
 
+  /** An operator looks now and then whether writes are stopped, and approves of what people did. */
+  startOperator(everyMs: number): void {
+    const { scheduler } = this;
+    scheduler.at(scheduler.now() + everyMs, 'operator', () => {
+      void this.approveStops();
+      this.startOperator(everyMs);
+    });
+  }
+
+  private async approveStops(): Promise<void> {
+    const { scheduler, story, table } = this;
+    const now = () => scheduler.now();
+    const client = tableClient(table, atOnce);
+    const guards = guardStore({ client, tableName: TABLE_NAME, tenant: this.tenant, now });
+    for (const sync of this.syncs.keys()) {
+      for (const [system, { stops }] of await guards.ofSync(sync)) {
+        for (const stop of stops) {
+          story.tell(now(), 'operator', () => `approves ${stop.id}: ${stop.reason}`);
+          const approval = { by: 'operator', reason: 'people did this', allow: 'run', untilMs: now() + DAY_MS } as const;
+          await guards.approve({ sync, system }, stop.id, approval);
+        }
+      }
+    }
+  }
+
+  /** Looks now and then whether all holds that must hold at any time. */
+  startJudging(everyMs: number): void {
+    const { scheduler } = this;
+    scheduler.at(scheduler.now() + everyMs, 'judge', () => {
+      this.violations.push(...this.world.judgeNow(this.table));
+      if (this.violations.length === 0) this.startJudging(everyMs);
+    });
+  }
+
   runUntil(ms: number): Promise<void> {
     return this.scheduler.runUntil(ms, EVENTS_MAX);
   }
@@ -91,7 +132,7 @@ export class Simulation<World extends RunWorld> {
       this.say('I12', `${deployment.messagesWaiting} messages still wait after the faults ended: ${deployment.messageTexts(3)}`);
     if (world.underway > 0) this.say('I12', `${world.underway} notifications were never taken`);
     for (const { queue, body } of deployment.deadLetters)
-      this.say('I12', `a dead letter lies on ${queue}: ${body.slice(0, 300)}`);
+      if (!world.isPoison(body)) this.say('I12', `a dead letter lies on ${queue}: ${body.slice(0, 300)}`);
     if (deployment.stream.givenUp.length > 0)
       this.say('I12', `${deployment.stream.givenUp.length} records of the stream were given up`);
   }
@@ -101,7 +142,7 @@ export class Simulation<World extends RunWorld> {
     const { scheduler, story, world, table } = this;
     world.fullPass(table);
     await this.runUntil(scheduler.now() + passMs);
-    this.violations.push(...world.judgePass(), ...world.judgeQuiet(table, this.syncs));
+    this.violations.push(...world.judgePass(table), ...world.judgeQuiet(table, this.syncs));
     if (story.isTold && this.violations.length > 0)
       for (const history of world.histories(table)) story.tell(scheduler.now(), 'table', () => history);
   }

@@ -1,5 +1,5 @@
 import type { NativeValue } from '../../../shared/sync/change-hint.ts';
-import type { CrmChange } from './crm-log.ts';
+import { type CrmChange, toldFields } from './crm-log.ts';
 
 // Change events as Event Relay puts them on a partner event bus. Salesforce: Change Data Capture Developer Guide, "Change Event Header
 // Fields" and "Change Event Body Fields".
@@ -34,20 +34,21 @@ const CHANGE_TYPES: Readonly<Record<CrmChange['kind'], string>> = {
 /** A change as the text of one event. @param values - what the object holds after it. */
 export function changeEvent(change: CrmChange, values: Readonly<Record<string, NativeValue>>, form: EventForm = {}): string {
   const type = CHANGE_TYPES[change.kind];
-  const names = Object.keys(change.fields);
+  const fields = toldFields(change);
+  const names = Object.keys(fields);
   const body: Record<string, unknown> = {};
   if (!form.gap && type === 'UPDATE') {
     if (form.whole) for (const name of Object.keys(values)) body[name] = null;
-    if (!form.withoutValues) for (const name of names) body[name] = change.fields[name]?.after ?? null;
+    if (!form.withoutValues) for (const name of names) body[name] = fields[name]?.after ?? null;
     body.LastModifiedDate = stampText(change.stampMs);
   }
   if (!form.gap && (type === 'CREATE' || type === 'UNDELETE')) {
     const present =
-      type === 'CREATE' ? Object.fromEntries(names.map((name) => [name, change.fields[name]?.after ?? null])) : values;
+      type === 'CREATE' ? Object.fromEntries(names.map((name) => [name, fields[name]?.after ?? null])) : values;
     for (const [name, value] of Object.entries(present)) if (value !== null || form.whole) body[name] = value;
     body.LastModifiedDate = stampText(change.stampMs);
   }
-  const nulled = names.filter((name) => (change.fields[name]?.after ?? null) === null);
+  const nulled = names.filter((name) => (fields[name]?.after ?? null) === null);
   return enveloped(
     {
       ChangeEventHeader: {

@@ -239,7 +239,7 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
             outcomes.set(objectId, locked());
             continue;
           }
-          crm.remove(objectId, author);
+          crm.remove(objectId, author, { verifiedAsOfMs: seenAsOf.get(objectId) });
           outcomes.set(objectId, { outcome: 'written', objectId });
         }
         return outcomes;

@@ -41,7 +41,17 @@ export interface CrmChange {
   /** Of a merge: the ids that lead to this object from now on. Of a merged-away object: the survivor. */
   readonly absorbed?: readonly string[];
   readonly into?: string;
+  /** What a rule of the system did in the same transaction: one notification tells of both. */
+  readonly rider?: CrmChange;
   telling: Telling;
+}
+
+/** What a notification about a change shows: the end of its transaction. */
+export function toldFields({ fields, rider }: CrmChange): Readonly<Record<string, FieldChange>> {
+  if (rider === undefined) return fields;
+  const all: Record<string, FieldChange> = { ...fields };
+  for (const [name, { before, after }] of Object.entries(rider.fields)) all[name] = { before: fields[name]?.before ?? before, after };
+  return all;
 }
 
 /** Everything that changed in any system, in the order in which it happened. */
@@ -57,6 +67,15 @@ export class CrmLog {
     if (known === undefined) this.byObject.set(key, [entry]);
     else known.push(entry);
     return entry;
+  }
+
+  /** Ties a change to what a rule of the system did in its transaction. */
+  ride(main: CrmChange, rider: CrmChange): CrmChange {
+    const both: CrmChange = { ...main, rider };
+    this.changes[main.seq] = both;
+    const own = this.byObject.get(objectKey(main.system, main.objectId));
+    if (own !== undefined) own[own.indexOf(main)] = both;
+    return both;
   }
 
   /** Changes of one object, in order. */

@@ -76,6 +76,8 @@ export interface WriteOptions {
   readonly verifiedAsOfMs?: number | undefined;
 }
 
+type Facts = Partial<Pick<CrmChange, 'absorbed' | 'into' | 'sent' | 'verifiedAsOfMs'>>;
+
 /** Enough for any lag. */
 const VERSIONS_KEPT = 12;
 
@@ -145,12 +147,12 @@ export class ModelCrm {
   }
 
   /** Into the recycle bin. @returns false when it is not there. */
-  remove(objectId: string, author: Author): boolean {
+  remove(objectId: string, author: Author, options: WriteOptions = {}): boolean {
     const row = this.rows.get(objectId);
     const newest = row?.versions.at(-1);
     if (row === undefined || newest === undefined || newest.deleted) return false;
     this.append(row, { ...newest, lastBy: author.by, deleted: true });
-    this.note(row, 'delete', {}, author);
+    this.note(row, 'delete', {}, author, options.verifiedAsOfMs === undefined ? {} : { verifiedAsOfMs: options.verifiedAsOfMs });
     return true;
   }
 
@@ -367,12 +369,11 @@ export class ModelCrm {
     );
     const sent = author.by === 'concord' ? { sent: input } : {};
     const verified = options.verifiedAsOfMs === undefined ? {} : { verifiedAsOfMs: options.verifiedAsOfMs };
-    this.note(row, kind, written, author, { ...sent, ...verified });
-    if (byRule.length > 0) {
-      const ruled = Object.fromEntries(byRule.map((name) => [name, { before: own[name] ?? null, after: after[name] ?? null }]));
-      const whose = author.by === 'automation' ? (author.inside ?? 'person') : author.by;
-      this.note(row, 'update', ruled, { by: 'automation', inside: whose });
-    }
+    const main = this.logged(row, kind, written, author, { ...sent, ...verified });
+    const ruled = Object.fromEntries(byRule.map((name) => [name, { before: own[name] ?? null, after: after[name] ?? null }]));
+    const whose = author.by === 'automation' ? (author.inside ?? 'person') : author.by;
+    const rider = byRule.length > 0 ? this.logged(row, 'update', ruled, { by: 'automation', inside: whose }) : undefined;
+    this.options.changed?.(rider === undefined ? main : this.log.ride(main, rider));
     this.runLater(row.objectId, type, before, after, author);
     return { outcome: 'written', objectId: row.objectId };
   }
@@ -475,9 +476,19 @@ export class ModelCrm {
     kind: CrmChange['kind'],
     fields: Readonly<Record<string, FieldChange>>,
     author: Author,
-    more: Partial<Pick<CrmChange, 'absorbed' | 'into' | 'sent' | 'verifiedAsOfMs'>> = {},
+    more: Facts = {},
   ): void {
-    const change = this.log.add({
+    this.options.changed?.(this.logged(row, kind, fields, author, more));
+  }
+
+  private logged(
+    row: Row,
+    kind: CrmChange['kind'],
+    fields: Readonly<Record<string, FieldChange>>,
+    author: Author,
+    more: Facts = {},
+  ): CrmChange {
+    return this.log.add({
       atMs: this.now(),
       system: this.system,
       type: row.type.name,
@@ -489,7 +500,6 @@ export class ModelCrm {
       fields,
       ...more,
     });
-    this.options.changed?.(change);
   }
 
   /** Ids of one account rise; those of two accounts of HubSpot are the same numbers. */
@@ -522,7 +532,7 @@ const TYPES_OF_HUBSPOT = {
 } as const;
 
 function withSent(change: FieldChange, sent: NativeValue | undefined): FieldChange {
-  return sent === undefined || sent === change.after ? change : { ...change, sent };
+  return sent === undefined || sent === '' || String(sent) === String(change.after) ? change : { ...change, sent };
 }
 
 function changesBetween(before: NativeValues, after: NativeValues): Record<string, FieldChange> {

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { Chooser } from '../kernel/choice-tape.ts';
 import { changeEvent, type EventForm, overflowEvent, rereadEvent } from './change-events.ts';
-import type { CrmChange } from './crm-log.ts';
+import { type CrmChange, type Telling, toldFields } from './crm-log.ts';
 import type { FaultBook } from './faults.ts';
 import type { ModelCrm } from './model-crm.ts';
 import { FORGERIES, rereadEvents, signedDelivery, type WebhookForm, webhookEvents } from './webhooks.ts';
@@ -57,16 +57,17 @@ export class Notifications {
 
   /** A change in a system that tells of changes. */
   announce(crm: ModelCrm, change: CrmChange): void {
-    const isSilent = crm.family === 'hubspot' && change.kind === 'touch';
-    if (isSilent || (change.kind === 'update' && Object.keys(change.fields).length === 0 && crm.family === 'hubspot')) return;
+    // HubSpot tells of properties that changed, and of nothing else.
+    const changesNothing = change.kind === 'touch' || (change.kind === 'update' && Object.keys(toldFields(change)).length === 0);
+    if (crm.family === 'hubspot' && changesNothing) return;
     this.strangers(crm, change);
     if (this.faults.strikes('F03')) {
       this.faults.took('F03');
-      change.telling = 'lost';
+      tellAs(change, 'lost');
       this.ports.tell(crm.system, () => `the notification about ${change.objectId} (change ${change.seq}) gets lost`);
       return;
     }
-    change.telling = 'underway';
+    tellAs(change, 'underway');
     const copies = this.faults.strikes('F01') ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const delayMs = this.delayMs() + (copy === 0 ? 0 : this.faults.pick(AGAIN_MS, 'F01'));
@@ -287,5 +288,10 @@ function damaged(text: string, kind: 'cut short' | 'flipped' | 'deep' | 'empty' 
 /** Of several copies the first that arrives counts, and a better one corrects a worse. */
 function settle(change: CrmChange, telling: 'told' | 'hidden' | 'lost'): void {
   if (change.telling === 'told' || (change.telling === 'hidden' && telling === 'lost')) return;
+  tellAs(change, telling);
+}
+
+function tellAs(change: CrmChange, telling: Telling): void {
   change.telling = telling;
+  if (change.rider !== undefined) change.rider.telling = telling;
 }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { connectionSchema, type HubSpotConnection } from '../../../shared/connectors/connection.ts';
-import type { CrmChange } from './crm-log.ts';
+import { type CrmChange, toldFields } from './crm-log.ts';
 
 // Deliveries of webhooks as HubSpot makes and signs them.
 // HubSpot: developers.hubspot.com/docs/api-reference/legacy/webhooks/guide and .../apps/legacy-apps/authentication/validating-requests
@@ -66,7 +66,7 @@ export function webhookEvents(change: CrmChange, form: WebhookForm = {}): readon
   });
   const by = authorOf(change);
   const properties = () =>
-    Object.entries(change.fields).map(([propertyName, { after }]) =>
+    Object.entries(toldFields(change)).map(([propertyName, { after }]) =>
       event('propertyChange', {
         propertyName,
         ...(form.hidden === 'redacted' && { propertyValue: 'REDACTED', isSensitive: true }),

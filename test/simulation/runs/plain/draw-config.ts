@@ -25,8 +25,8 @@ export interface PlainSetup {
 
 const SALESFORCE = { email: 'Email', name: 'LastName', title: 'Title', unit: 'Department', score: 'Score__c' };
 const HUBSPOT = { email: 'email', name: 'lastname', title: 'jobtitle', unit: 'department', score: 'score' };
-const FIELDS = ['email', 'name', 'title', 'unit', 'score'] as const;
-export type PlainField = (typeof FIELDS)[number];
+export const PLAIN_FIELDS = ['email', 'name', 'title', 'unit', 'score'] as const;
+export type PlainField = (typeof PLAIN_FIELDS)[number];
 
 /** The native name of a field in a system of a kind. */
 export function nativeName(kind: PlainKind, field: PlainField): string {

@@ -52,7 +52,15 @@ export function plainConnector(crm: PlainCrm, call: PortCall, lags: PlainLags, n
   return {
     system,
     traits: { stampResolutionMs: crm.resolutionMs, readLagMs: 0, listLagMs: 0, readBatchSizeMax: 100, writeBatchSizeMax: 100 },
-    describe: async () => [],
+    describe: () =>
+      read('describe', () =>
+        crm.fields.map((name) => ({
+          name,
+          type: name.toLowerCase().startsWith('score') ? (crm.kind === 'salesforce' ? 'double' : 'number') : 'string',
+          writable: true,
+          unique: name === crm.externalIdField,
+        })),
+      ),
     read: (_object, objectIds, fields) =>
       read('read', () => {
         const lagMs = lags.readLagMs();

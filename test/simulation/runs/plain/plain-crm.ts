@@ -38,6 +38,8 @@ export class PlainCrm {
   readonly system: string;
   readonly kind: PlainKind;
   readonly externalIdField: string;
+  /** Native names of all fields. */
+  readonly fields: readonly string[];
   readonly log: LoggedChange[] = [];
   /** When Concord's reads were made, by object. */
   readonly reads = new Map<string, number>();
@@ -50,6 +52,7 @@ export class PlainCrm {
     readonly system: string;
     readonly kind: PlainKind;
     readonly externalIdField: string;
+    readonly fields: readonly string[];
     readonly now: () => number;
     readonly changed: (change: LoggedChange) => void;
     /** What is made of a text that is saved. */
@@ -58,6 +61,7 @@ export class PlainCrm {
     this.system = options.system;
     this.kind = options.kind;
     this.externalIdField = options.externalIdField;
+    this.fields = [...options.fields, options.externalIdField];
     this.now = options.now;
     this.changed = options.changed;
     this.stores = options.stores ?? ((_, value) => value);

@@ -55,15 +55,6 @@ export class PlainOracle {
     return violations;
   }
 
-  /** Each record with its ledger, oldest entry first. */
-  histories(table: ModelTable): string[] {
-    const { records, ledger } = readTable(table);
-    return [...records.values()].map((record) => {
-      const entries = ledger.filter((entry) => entry.recordId === record.recordId).sort((a, b) => a.version - b.version);
-      return [JSON.stringify(record), ...entries.map((entry) => `    ${entry.version} ${JSON.stringify(entry)}`)].join('\n');
-    });
-  }
-
   judgeQuiet(table: ModelTable, syncs: ReadonlyMap<string, CompiledSync>, atMs: number): Violation[] {
     const stored = readTable(table);
     const violations: Violation[] = [];

@@ -5,9 +5,10 @@ import type { Connector } from '../../../../shared/connectors/connector.ts';
 import type { NativeValue, NativeValues } from '../../../../shared/sync/change-hint.ts';
 import type { PortCall } from '../../engine/world-face.ts';
 import type { ModelTable } from '../../ports/model-table.ts';
+import { historiesOf } from '../lively-world.ts';
 import type { FaultCount, Violation } from '../run-report.ts';
 import type { RunWorld, WorldPorts } from '../run-world.ts';
-import { nativeName, type PlainField, type PlainSetup } from './draw-config.ts';
+import { nativeName, PLAIN_FIELDS, type PlainField, type PlainSetup } from './draw-config.ts';
 import { plainConnector } from './plain-connector.ts';
 import { type LoggedChange, PlainCrm } from './plain-crm.ts';
 import { busEvent, hubspotConnection, ORGANISATION, OUR_USER, signedDelivery, webhookEvents } from './plain-notices.ts';
@@ -83,6 +84,7 @@ export class PlainWorld implements RunWorld {
           system,
           kind,
           externalIdField: kind === 'salesforce' ? 'Concord_Id__c' : 'concord_id',
+          fields: PLAIN_FIELDS.map((field) => nativeName(kind, field)),
           now: () => ports.scheduler.now(),
           changed: (change) => this.changed(change),
           stores: (field, value) => this.script.stores?.(system, field, value) ?? value,
@@ -167,12 +169,16 @@ export class PlainWorld implements RunWorld {
     }
   }
 
+  isPoison(): boolean {
+    return false;
+  }
+
   judgePass(): readonly Violation[] {
     return this.oracle.judgePass(this.ports.scheduler.now());
   }
 
   histories(table: ModelTable): readonly string[] {
-    return this.oracle.histories(table);
+    return historiesOf(table);
   }
 
   judgeNow(): readonly Violation[] {
