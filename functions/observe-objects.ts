@@ -141,6 +141,8 @@ export class Observer {
       modifiedBy: isCanary(sync.canary, system, state.objectId) ? 'other' : state.modifiedBy,
       fieldTimesMs: fieldTimesOf(testimony, fields, sync.rules),
       witnesses: testimony.witnesses,
+      ...(testimony.earlier.length > 0 && { earlier: testimony.earlier }),
+      ...(testimony.told !== undefined && { told: testimony.told }),
     };
   }
 

@@ -34,7 +34,7 @@ const link = z.object({
   c: z.tuple([ms, z.union([z.int().nonnegative(), z.string()])]).optional(), // claim: until, position of its receipt or the owner
   p: z.array(receipt).optional(),
   z: z.array(receipt).optional(), // spent receipts
-  w: z.record(z.string(), ms).optional(), // witnessed
+  w: z.record(z.string(), z.array(ms)).optional(), // witnessed
   o: z.record(z.string(), override).optional(), // overrides
   b: z.array(z.string()).optional(), // aliases
   x: z.tuple([z.string(), z.string(), z.array(z.string()), ms]).optional(), // refusal: code, message, fields, at
@@ -178,7 +178,7 @@ function encodeLink(each: Link, base: number, authorOf: (name: string) => number
     ...(each.claim && { c: encodeClaim(each.claim, each.receipts, base) }),
     ...(each.receipts.length > 0 && { p: each.receipts.map((one) => encodeReceipt(one, base)) }),
     ...(each.spent && each.spent.length > 0 && { z: each.spent.map((one) => encodeReceipt(one, base)) }),
-    ...(each.witnessed && { w: mapped(each.witnessed, (at) => at - base) }),
+    ...(each.witnessed && { w: mapped(each.witnessed, (times) => times.map((at) => at - base)) }),
     ...(each.overrides && { o: mapped(each.overrides, (one) => encodeOverride(one, base, authorOf)) }),
     ...(each.aliases && { b: [...each.aliases] }),
     ...(each.refusal && { x: encodeRefusal(each.refusal, base) }),
@@ -210,7 +210,7 @@ function decodeLink(each: LinkBody, base: number, recordId: string, nameOf: (by:
     receipts,
     ...(delivered != null && { deliveredAtMs: delivered + base }),
     ...(each.z && { spent: each.z.map((one) => decodeReceipt(one, base)) }),
-    ...(each.w && { witnessed: mapped(each.w, (at) => at + base) }),
+    ...(each.w && { witnessed: mapped(each.w, (times) => times.map((at) => at + base)) }),
     ...(each.o && { overrides: mapped(each.o, (one) => decodeOverride(one, base, nameOf)) }),
     ...(each.b && { aliases: each.b }),
     ...(each.x && { refusal: decodeRefusal(each.x, base) }),

@@ -127,7 +127,11 @@ function isNewRendering(
   const written = link.receipts.at(-1)?.fields[field];
   if (written === undefined || !sameValue(rules, field, written.value, seen.value)) return false;
   const witness = seenNow.witnesses[field];
-  return (witness === undefined || !sameValue(rules, field, witness.value, now)) && !sameValue(rules, field, written.before, now);
+  if (witness !== undefined && sameValue(rules, field, witness.value, now)) return false;
+  return ![...(link.spent ?? []), ...link.receipts].some(({ fields }) => {
+    const known = fields[field];
+    return known !== undefined && (sameValue(rules, field, known.value, now) || sameValue(rules, field, known.before, now));
+  });
 }
 
 /** Learns a rendering; a second one of the same value is a system that argues with us: the field waits for a person. */

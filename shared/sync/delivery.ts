@@ -158,7 +158,7 @@ export function claim(record: SyncRecord, system: string, want: Want, owner: str
       }),
     ),
   };
-  const claimed: Link = { ...link, claim: { owner, untilMs: nowMs + leaseMs }, receipts: withReceipt(link.receipts, receipt) };
+  const claimed: Link = { ...withReceipt(link, receipt), claim: { owner, untilMs: nowMs + leaseMs } };
   return withLink(record, system, claimed);
 }
 

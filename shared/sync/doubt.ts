@@ -44,6 +44,7 @@ function doubtfulFields(
     })
     .map(([field]) => field);
   if (notYetShown.length > 0) return notYetShown;
+  if (isBehind(seenNow, system)) return Object.keys(system.fields);
   if (seenNow.readBeganAtMs >= trustedFromMs(link, system)) return [];
   const older = seenNow.stampMs < link.stampMs;
   const sameStamp = link.stampMs > 0 && seenNow.stampMs === link.stampMs;
@@ -68,6 +69,12 @@ function doubtfulFields(
     if (equalsBefore || (!witnessed && (older || sameStamp || receipts.length > 0))) doubtful.push(field);
   }
   return doubtful;
+}
+
+/** A lagging replica shows a row that is older than it is known to be: a poll has listed the newer one, or a hint names its time. */
+function isBehind({ told, stampMs, readBeganAtMs }: PresentObservation, system: SystemRules): boolean {
+  if (told === undefined || stampMs + system.stampResolutionMs > told.stampMs) return false;
+  return readBeganAtMs < told.receivedAtMs + system.stampResolutionMs + system.readLagMs;
 }
 
 /**
@@ -95,12 +102,26 @@ function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRu
 
 /** O2: the value of one of our own writes, and nobody else is known to have saved it since. */
 export function isEcho(link: Link, field: string, now: FieldValue, seenNow: PresentObservation, rules: SyncRules): boolean {
-  return link.receipts.some((receipt) => {
-    const written = receipt.fields[field];
-    if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
-    const witness = seenNow.witnesses[field];
-    if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs) return false;
-    // The row's modifier counts only where we never learnt whether the write happened.
-    return receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other';
+  return (
+    link.receipts.some((receipt) => {
+      const written = receipt.fields[field];
+      if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
+      const witness = seenNow.witnesses[field];
+      if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs)
+        return false;
+      // The row's modifier counts only where we never learnt whether the write happened.
+      return receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other';
+    }) || isLateWrite(link, field, now, seenNow, rules)
+  );
+}
+
+/** The write of a deliverer that hung landed after all, when its receipt had been answered by later ones. */
+function isLateWrite(link: Link, field: string, now: FieldValue, seenNow: PresentObservation, rules: SyncRules): boolean {
+  if (seenNow.modifiedBy !== 'us') return false;
+  const witness = seenNow.witnesses[field];
+  if (witness !== undefined && sameValue(rules, field, witness.value, now)) return false;
+  return (link.spent ?? []).some(({ fields }) => {
+    const written = fields[field];
+    return written !== undefined && sameValue(rules, field, written.value, now);
   });
 }

@@ -13,7 +13,7 @@ export class Draft {
   readonly holds: Record<string, Hold>;
   readonly overrides: Record<string, Override>;
   readonly renderings: Record<string, { sent: FieldValue; shown: FieldValue }>;
-  readonly witnessed: Record<string, number>;
+  readonly witnessed: Record<string, readonly number[]>;
   readonly lines: LedgerLine[] = [];
   touched = false;
   hasLoser = false;

@@ -1,7 +1,7 @@
 import type { ChangeHint, NativeValues } from './change-hint.ts';
 import type { FieldValue, FieldValues } from './field-value.ts';
 import { sameValue, seenOf } from './link.ts';
-import type { FieldWitness } from './observation.ts';
+import type { EarlierWitness, FieldWitness } from './observation.ts';
 import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
@@ -75,20 +75,32 @@ export interface Testimony {
   readonly timeOf: (field: string, now: FieldValue, rules: SyncRules) => number | undefined;
   /** By canonical field: the latest value that somebody other than us is known to have saved. */
   readonly witnesses: Readonly<Record<string, FieldWitness>>;
+  /** What they are known to have saved before that. */
+  readonly earlier: readonly EarlierWitness[];
+  /** The newest that the row is said to be, by others than us. */
+  readonly told?: { readonly stampMs: number; readonly receivedAtMs: number };
 }
 
 /** Gathers times and values per canonical field from all hints about an object. */
 export function testimonyOf(hints: readonly ChangeHint[], toCanonical: ToCanonical): Testimony {
   const said: { field: string; value: FieldValue; atMs: number }[] = [];
   const witnesses: Record<string, FieldWitness> = {};
+  const foreign: EarlierWitness[] = [];
+  let told: Testimony['told'];
   for (const hint of hints) {
+    const stampMs = hint.stampMs ?? hint.occurredAtMs;
+    if (hint.by !== 'us' && hint.kind === 'changed' && stampMs > (told?.stampMs ?? 0)) {
+      told = { stampMs, receivedAtMs: hint.receivedAtMs };
+    }
     if (hint.snapshot) continue; // a row's stamp says when the row changed, not when each field did
     for (const [native, { value, atMs = hint.occurredAtMs }] of Object.entries(hint.fields)) {
       if (value === undefined) continue;
       for (const [field, canonical] of Object.entries(toCanonical({ [native]: value }))) {
         said.push({ field, value: canonical, atMs });
+        if (hint.by !== 'other') continue;
+        foreign.push({ field, value: canonical, atMs });
         const known = witnesses[field];
-        if (hint.by === 'other' && (known === undefined || known.atMs < atMs)) {
+        if (known === undefined || known.atMs < atMs) {
           witnesses[field] = { value: canonical, atMs, receivedAtMs: hint.receivedAtMs };
         }
       }
@@ -96,6 +108,8 @@ export function testimonyOf(hints: readonly ChangeHint[], toCanonical: ToCanonic
   }
   return {
     witnesses,
+    earlier: foreign.filter(({ field, atMs }) => atMs < (witnesses[field]?.atMs ?? 0)),
+    ...(told !== undefined && { told }),
     timeOf: (field, now, rules) => {
       let latest: number | undefined;
       for (const one of said) {

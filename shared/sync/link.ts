@@ -70,9 +70,17 @@ export function afterBelievedRead(
   return { ...rest, receipts: link.receipts.filter(isNeeded), ...(spent.length > 0 && { spent }) };
 }
 
-/** Adds a receipt and lets the oldest go beyond the bound. */
-export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): readonly Receipt[] {
-  return [...receipts, receipt].slice(-RECEIPTS_MAX);
+/**
+ * The link with one more receipt. Beyond the bound the oldest answered one goes, and stays as a witness; only then the
+ * oldest of unknown outcome: its write may still land.
+ */
+export function withReceipt(link: Link, receipt: Receipt): Link {
+  const receipts = [...link.receipts, receipt];
+  if (receipts.length <= RECEIPTS_MAX) return { ...link, receipts };
+  const answered = receipts.findIndex((one) => one.answeredAtMs !== undefined);
+  const [gone] = receipts.splice(Math.max(0, answered), 1);
+  const spent = gone === undefined ? (link.spent ?? []) : [...(link.spent ?? []), gone].slice(-SPENT_MAX);
+  return { ...link, receipts, ...(spent.length > 0 && { spent }) };
 }
 
 /**

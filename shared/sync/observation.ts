@@ -14,6 +14,13 @@ export interface FieldWitness {
   readonly receivedAtMs: number; // by ours
 }
 
+/** A saved value that another one of the same author has followed. */
+export interface EarlierWitness {
+  readonly field: string;
+  readonly value: FieldValues[string];
+  readonly atMs: number; // by the system's clock
+}
+
 interface ObservationBase {
   readonly system: string;
   readonly objectId: string;
@@ -36,6 +43,10 @@ export type Observation =
       readonly fieldTimesMs: Readonly<Record<string, number>>;
       /** Per canonical field, the latest value another author is known to have saved. */
       readonly witnesses: Readonly<Record<string, FieldWitness>>;
+      /** Values that somebody else is known to have saved before those of `witnesses`. */
+      readonly earlier?: readonly EarlierWitness[];
+      /** How new the row is said to be by whoever is not us, and when we were told. */
+      readonly told?: { readonly stampMs: number; readonly receivedAtMs: number };
       /** Per canonical field, which edits its author knew of, where the system says so. */
       readonly vectors?: Readonly<Record<string, VersionVector>>;
     })

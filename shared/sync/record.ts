@@ -77,8 +77,8 @@ export interface Link {
   readonly receipts: readonly Receipt[]; // oldest first, 3 at most
   /** Receipts that are no longer needed to know an echo, kept for 73 h: a late hint may tell what such a write went over. */
   readonly spent?: readonly Receipt[]; // oldest first, 3 at most
-  /** By field, the time of the newest edit that only a hint told of and that has been decided: each counts once. */
-  readonly witnessed?: Readonly<Record<string, number>>;
+  /** By field, when the last edits were made that only hints told of and that have been decided or named: each counts once. */
+  readonly witnessed?: Readonly<Record<string, readonly number[]>>;
   /** By field, where this system shall differ from the record. */
   readonly overrides?: Readonly<Record<string, Override>>;
   /** Objects that were merged into this one, newest last. */

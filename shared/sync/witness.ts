@@ -2,15 +2,20 @@ import { passesPolicies, settleConflict } from './decide-field.ts';
 import type { Draft } from './draft.ts';
 import type { FieldValue } from './field-value.ts';
 import { sameValue } from './link.ts';
-import type { PresentObservation } from './observation.ts';
+import type { EarlierWitness, PresentObservation } from './observation.ts';
 import type { Link, Receipt } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
 
+/** Edits of one field that are remembered as counted. */
+const WITNESSED_MAX = 4;
+/** Clocks differ, and an answer takes its time: an edit within so long after it may have come before the write. */
+const SKEW_MS = 2_000;
+
 /**
  * O9: what a hint says was saved, and no read can show any more because our own write went over it between its verify
- * read and its write. No system has a conditional batch write, so the hint is the only witness. It counts
- * where the read shows our value, the edit was saved after the look that our write went by, its value is neither what we
- * wrote nor what we wrote over, and nothing that is later from that side was decided. Each counts once.
+ * read and its write. No system has a conditional batch write, so the hint is the only witness. It counts where the edit
+ * was saved after the look that our write went by, and its value is neither what we wrote nor what we wrote over. Each
+ * counts once. It is decided where the read shows our value and nothing later from that side was decided; else it is named in the ledger.
  */
 export function decideWitnesses(
   draft: Draft,
@@ -19,29 +24,30 @@ export function decideWitnesses(
   seenNow: PresentObservation,
   rules: SyncRules,
 ): void {
-  for (const [field, witness] of Object.entries(seenNow.witnesses)) {
+  for (const edit of seenNow.earlier ?? []) tellIfOverwritten(draft, link, system, edit, rules);
+  for (const [field, { value, atMs }] of Object.entries(seenNow.witnesses)) {
     const now = seenNow.fields[field];
-    if (now === undefined || system.fields[field] === undefined || sameValue(rules, field, witness.value, now)) continue;
-    if (witness.atMs <= (link.witnessed?.[field] ?? 0)) continue;
-    const write = writeOver(link, field, witness.value, witness.atMs, now, rules);
-    if (write === undefined) continue;
-    const record = draft.fields[field];
-    draft.witnessed[field] = witness.atMs;
-    draft.touched = true;
-    const sighting = { field, now: witness.value, time: { atMs: witness.atMs }, admitted: system.fields[field] !== 'out' };
-    const undecidable = whyNotDecided(draft, field, witness.atMs, sighting.admitted);
+    const direction = system.fields[field];
+    if (now === undefined || direction === undefined || sameValue(rules, field, value, now)) continue;
+    if (draft.witnessed[field]?.includes(atMs)) continue;
+    const write = writeOver(link, field, value, atMs, now, rules);
+    if (write === undefined) {
+      tellIfOverwritten(draft, link, system, { field, value, atMs }, rules);
+      continue;
+    }
+    count(draft, field, atMs);
+    const sighting = { field, now: value, time: { atMs }, admitted: direction !== 'out' };
+    const hold = draft.holds[field];
+    if (hold !== undefined && sighting.admitted) {
+      const parties = { ...hold.parties, [draft.system]: { value, atMs } };
+      draft.holds[field] = { ...hold, version: hold.version + 1, parties };
+      const reason = 'overwritten by our own write; it is this side of the conflict all the same';
+      draft.lines.push({ event: 'held', field, rule: 'O9/H2', reason, by: draft.system, atMs, to: value });
+      continue;
+    }
+    const undecidable = whyNotDecided(draft, field, atMs, sighting.admitted);
     if (undecidable !== undefined) {
-      draft.hasLoser = true;
-      draft.lines.push({
-        event: 'witnessed',
-        field,
-        rule: 'O9',
-        reason: undecidable,
-        by: draft.system,
-        atMs: witness.atMs,
-        to: record?.value ?? null,
-        lost: { value: witness.value, by: draft.system, atMs: witness.atMs },
-      });
+      tell(draft, { field, value, atMs }, undecidable);
       continue;
     }
     if (!passesPolicies(draft, sighting, write.before, rules, false)) continue;
@@ -50,11 +56,46 @@ export function decideWitnesses(
   }
 }
 
+/** Of an edit that others have followed it is enough to know where it went. */
+function tellIfOverwritten(draft: Draft, link: Link, system: SystemRules, edit: EarlierWitness, rules: SyncRules): void {
+  const { field, value, atMs } = edit;
+  if (system.fields[field] === undefined || draft.witnessed[field]?.includes(atMs)) return;
+  const record = draft.fields[field];
+  if (record !== undefined && record.atMs === atMs && sameValue(rules, field, record.value, value)) return; // decided as it was read
+  const isWithin = [...(link.spent ?? []), ...link.receipts].some(({ stampMs, answeredAtMs, fields }) => {
+    const written = fields[field];
+    if (written === undefined || atMs <= stampMs) return false;
+    const isOurs = sameValue(rules, field, written.value, value) || sameValue(rules, field, written.before, value);
+    return !isOurs && (answeredAtMs === undefined || atMs < answeredAtMs + SKEW_MS + system.stampResolutionMs);
+  });
+  if (!isWithin) return;
+  count(draft, field, atMs);
+  tell(draft, edit, 'saved while a write of ours was on its way, and not there any more');
+}
+
+function tell(draft: Draft, { field, value, atMs }: EarlierWitness, reason: string): void {
+  draft.hasLoser = true;
+  draft.lines.push({
+    event: 'witnessed',
+    field,
+    rule: 'O9',
+    reason,
+    by: draft.system,
+    atMs,
+    to: draft.fields[field]?.value ?? null,
+    lost: { value, by: draft.system, atMs },
+  });
+}
+
+function count(draft: Draft, field: string, atMs: number): void {
+  draft.witnessed[field] = [...(draft.witnessed[field] ?? []), atMs].slice(-WITNESSED_MAX);
+  draft.touched = true;
+}
+
 /** Why an overwritten edit is only told, not decided; undefined where it is to be decided. */
 function whyNotDecided(draft: Draft, field: string, atMs: number, admitted: boolean): string | undefined {
   const record = draft.fields[field];
   if (!admitted) return 'overwritten by our own write, in a field that this system only receives';
-  if (draft.holds[field] !== undefined) return 'overwritten by our own write; the field waits for a person already';
   if (record?.by === draft.system && record.atMs > atMs)
     return 'overwritten by our own write; a later edit from there has been decided';
   return undefined;

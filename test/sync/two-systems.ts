@@ -219,6 +219,8 @@ export class TwoSystems {
       modifiedBy: system === 'hubspot' ? 'unknown' : row.modifiedBy,
       fieldTimesMs: fieldTimesOf(testimony, fields, this.rules),
       witnesses: testimony.witnesses,
+      earlier: testimony.earlier,
+      ...(testimony.told !== undefined && { told: testimony.told }),
       correlationId: 'model',
     };
   }
