@@ -195,8 +195,12 @@ function agree(
 function decideFirstSight(draft: Draft, sighting: FieldSighting, seenNow: PresentObservation, rules: SyncRules): void {
   const { field, now, time, admitted } = sighting;
   const recordValue = draft.fields[field]?.value ?? null;
-  if (now === null || !admitted) {
-    draft.see(field, now); // ours to fill, or not ours to take: the link is dirty if the record has a value
+  if (now === null) {
+    draft.see(field, now); // ours to fill: the link is dirty if the record has a value
+    return;
+  }
+  if (!admitted) {
+    refuseEdit(draft, sighting, 'P1', `${draft.system} only receives this field`);
     return;
   }
   if (recordValue === null) {
