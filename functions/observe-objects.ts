@@ -4,7 +4,7 @@ import type { DuplicateIndex } from '../shared/store/duplicate-index.ts';
 import type { QuarantineStore } from '../shared/store/quarantine-store.ts';
 import { type RecordStore, refKey } from '../shared/store/record-store.ts';
 import type { SchemaStore } from '../shared/store/schema-store.ts';
-import type { ChangeHint } from '../shared/sync/change-hint.ts';
+import type { ChangeHint, NativeValues } from '../shared/sync/change-hint.ts';
 import { type Decision, decide } from '../shared/sync/decide.ts';
 import { isCanary } from '../shared/sync/guards/canary.ts';
 import { fieldTimesOf, testimonyOf } from '../shared/sync/hints.ts';
@@ -107,13 +107,25 @@ export class Observer {
     const base = { system: this.ports.system, objectId: state.objectId, readBeganAtMs, correlationId };
     switch (state.state) {
       case 'deleted':
-        return { ...base, state: 'deleted', deletedAtMs: state.deletedAtMs };
+        return {
+          ...base,
+          state: 'deleted',
+          deletedAtMs: state.deletedAtMs,
+          witnesses: testimonyOf(hints.map(book.readable), book.toCanonical).witnesses,
+          ...this.recordIdIn(state.values ?? {}),
+        };
       case 'missing':
         return { ...base, state: 'missing' };
       case 'merged': {
         const intoRecordId = survivors.get(state.intoObjectId);
-        const into = { intoObjectId: state.intoObjectId, ...(intoRecordId !== undefined && { intoRecordId }) };
-        return { ...base, state: 'merged', ...into };
+        const { intoObjectId, intoObject } = state;
+        return {
+          ...base,
+          state: 'merged',
+          intoObjectId,
+          ...(intoObject !== undefined && { intoObject }),
+          ...(intoRecordId !== undefined && { intoRecordId }),
+        };
       }
       case 'present':
         if (!this.side.takesPart(state.values)) return { ...base, state: 'outside' };
@@ -130,12 +142,11 @@ export class Observer {
     const { sync, system } = this.ports;
     const fields = book.toCanonical(state.values);
     const testimony = testimonyOf(hints.map(book.readable), book.toCanonical);
-    const recordId = state.values[this.side.externalIdField];
     return {
       ...base,
       state: 'present',
       fields,
-      ...(typeof recordId === 'string' && recordId !== '' && { recordId }),
+      ...this.recordIdIn(state.values),
       stampMs: state.stampMs,
       // A canary's token is written as a person would: by our own credentials, but through no delivery of ours.
       modifiedBy: isCanary(sync.canary, system, state.objectId) ? 'other' : state.modifiedBy,
@@ -146,11 +157,16 @@ export class Observer {
     };
   }
 
-  /** The records of the objects into which others were merged. */
+  private recordIdIn(values: NativeValues): { readonly recordId?: string } {
+    const recordId = values[this.side.externalIdField];
+    return typeof recordId === 'string' && recordId !== '' ? { recordId } : {};
+  }
+
+  /** The records of the objects into which others were merged, or which they became. */
   private async survivorsOf(readings: readonly Reading[]): Promise<Map<string, string>> {
     const refs = readings.flatMap(({ state }) =>
-      state.state === 'merged' && state.intoObject === undefined
-        ? [{ system: this.ports.system, object: this.side.object, objectId: state.intoObjectId }]
+      state.state === 'merged'
+        ? [{ system: this.ports.system, object: state.intoObject ?? this.side.object, objectId: state.intoObjectId }]
         : [],
     );
     if (refs.length === 0) return new Map();

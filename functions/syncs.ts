@@ -19,6 +19,10 @@ export function syncNamed(name: string): CompiledSync {
   return made;
 }
 
+export function allSyncs(): CompiledSync[] {
+  return config.syncs.map((sync) => syncNamed(sync.name));
+}
+
 export function syncsOf(system: string): CompiledSync[] {
-  return config.syncs.map((sync) => syncNamed(sync.name)).filter((sync) => sync.sides[system] !== undefined);
+  return allSyncs().filter((sync) => sync.sides[system] !== undefined);
 }

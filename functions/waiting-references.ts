@@ -1,3 +1,4 @@
+import { inTurns } from '../shared/in-turns.ts';
 import type { FirstSyncStore } from '../shared/store/first-sync-store.ts';
 import { type RecordStore, refKey } from '../shared/store/record-store.ts';
 import { type Awaited, awaitedKey, type DueLook, type WaitingItem, type WaitingStore } from '../shared/store/waiting-store.ts';
@@ -46,6 +47,7 @@ const WAITERS_PER_PAGE = 100;
 /** A parent with more children than this is woken for in turns: the rest by the next look. */
 const WAITERS_PER_WAKE = 2_000;
 const LOOKS_PER_SWEEP = 100;
+const QUERIES_AT_ONCE = 8;
 /** Children that a case names. */
 const CASE_OBJECTS_MAX = 20;
 
@@ -146,15 +148,15 @@ export function broughtBy(
 }
 
 /** R5: who waited for these. Send what it returns, then call `done`. One query for each, without waiters nothing else. */
-export async function wake(arrived: readonly Awaited[], ports: WaitingPorts): Promise<Woken> {
+export async function wake(arrived: readonly Awaited[], ports: Pick<WaitingPorts, 'waiting' | 'now'>): Promise<Woken> {
   const woken: WaitingItem[] = [];
   const left: Awaited[] = [];
-  for (const awaited of arrived) {
+  await inTurns(arrived, QUERIES_AT_ONCE, async (awaited) => {
     const limit = WAITERS_PER_WAKE - woken.length;
     const page = limit > 0 ? await ports.waiting.waiters(awaited, { limit }) : { items: [], more: true };
     woken.push(...page.items);
     if (page.more) left.push(awaited);
-  }
+  });
   await ports.waiting.lookAgain(left, ports.now());
   const nowMs = ports.now();
   const hints = new Map<string, HintToSend>();
@@ -275,7 +277,7 @@ function hintOf(
       objectId,
       kind: 'changed',
       by: 'unknown',
-      occurredAtMs: nowMs,
+      occurredAtMs: 0, // nothing is said of when it changed
       receivedAtMs: nowMs,
       fields: {},
       correlationId,

@@ -72,7 +72,13 @@ export class ConcordStack extends Stack {
       (system) => new CanaryProbing(this, `${idPrefix(system)}Canaries`, { ground, system, records, secret: secrets[system] }),
     );
     alarms.recordsFrozen();
-    const delivery = new Delivery(this, 'Delivery', { ground, records, secrets, concurrency: settings.deliveriesConcurrency });
+    const delivery = new Delivery(this, 'Delivery', {
+      ground,
+      records,
+      secrets,
+      changes,
+      concurrency: settings.deliveriesConcurrency,
+    });
     const ingress = new WebhookIngress(this, 'WebhookIngress', { ground, frontDoor, secrets, changes });
     const events = this.#salesforceEvents(salesforceEventSource, topology.salesforce.objects, changes.salesforce, alarms);
 

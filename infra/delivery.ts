@@ -3,7 +3,7 @@ import { Schedule } from 'aws-cdk-lib/aws-events';
 import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { TABLE } from '../shared/store/table.ts';
 import { allow, concordFunction, type FunctionGround } from './concord-function.ts';
@@ -16,6 +16,8 @@ export interface DeliveryProps {
   readonly ground: FunctionGround;
   readonly records: RecordTable;
   readonly secrets: BySystem<ISecret>;
+  /** What waited for an object goes on there when it is made. */
+  readonly changes: BySystem<IQueue>;
   /** Batches written to one system at once. */
   readonly concurrency: number;
 }
@@ -45,7 +47,7 @@ export class Delivery extends Construct {
   }
 
   #deliverTo(system: SystemName): DurableQueue {
-    const { ground, records, secrets, concurrency } = this.#props;
+    const { ground, records, secrets, changes, concurrency } = this.#props;
     const timeout = Duration.seconds(60); // claim, verify, write, confirm; shorter than the lease of a claim
     const deliveries = durableQueue(this, `${idPrefix(system)}Deliveries`, timeout);
     const fn = concordFunction(this, `DeliverTo${idPrefix(system)}`, ground, {
@@ -56,6 +58,7 @@ export class Delivery extends Construct {
       environment: {
         CONCORD_SYSTEM: system,
         CONCORD_TABLE: records.table.tableName,
+        CHANGES_QUEUE_URL: changes[system].queueUrl,
         DELIVERY_QUEUE_URL: deliveries.queue.queueUrl,
         CONNECTION_SECRET_ARN: secrets[system].secretArn,
       },
@@ -65,7 +68,8 @@ export class Delivery extends Construct {
     );
     records.grant(fn, 'deliver-changes');
     allow(fn, ['secretsmanager:GetSecretValue'], [secrets[system].secretArn]);
-    allow(fn, ['sqs:SendMessage'], [deliveries.queue.queueArn]); // puts back what must wait
+    // Puts back what must wait, and has an object looked at whose parent it met.
+    allow(fn, ['sqs:SendMessage'], [deliveries.queue.queueArn, changes[system].queueArn]);
     const alarms = ground.alarms;
     const what = `deliveries to ${system}`;
     alarms.deadLetters(`${idPrefix(system)}Deliveries`, deliveries.deadLetterQueue, 'deliveries-given-up', `Some ${what}`);
@@ -77,10 +81,10 @@ export class Delivery extends Construct {
     const { ground, records } = this.#props;
     const fn = concordFunction(this, 'Dispatch', ground, {
       name: 'dispatch-deliveries',
-      description: 'Writes the ledger of what was committed and asks for its deliveries',
+      description: 'Writes the ledger of what was committed, asks for its deliveries and wakes what waited for it',
       timeout: Duration.seconds(30),
       memoryMb: 512,
-      environment: { CONCORD_TABLE: records.table.tableName, DELIVERY_QUEUE_URLS: this.#queueUrls() },
+      environment: { CONCORD_TABLE: records.table.tableName, ...this.#queueUrls() },
     });
     fn.addEventSource(
       new DynamoEventSource(records.table, {
@@ -90,7 +94,7 @@ export class Delivery extends Construct {
         batchSize: 100,
         maxBatchingWindow: Duration.seconds(0), // users wait for this
         bisectBatchOnError: true,
-        retryAttempts: 5,
+        retryAttempts: 50, // a queue that does not answer for a minute must not cost ledger lines
         maxRecordAge: Duration.hours(6), // by then sweep has asked again many times
         reportBatchItemFailures: true,
         onFailure: new SqsDlq(this.streamFailures),
@@ -111,12 +115,12 @@ export class Delivery extends Construct {
     const { ground, records } = this.#props;
     const fn = concordFunction(this, 'Sweep', ground, {
       name: 'sweep-deliveries',
-      description: 'Asks again for deliveries to links that stayed dirty',
+      description: 'Asks again for deliveries to links that stayed dirty, and looks at what waits for parents',
       timeout: Duration.minutes(2),
       memoryMb: 512,
       environment: {
         CONCORD_TABLE: records.table.tableName,
-        DELIVERY_QUEUE_URLS: this.#queueUrls(),
+        ...this.#queueUrls(),
       },
       asynchronous: EXPENDABLE, // the next sweep asks for the same and more
     });
@@ -128,12 +132,16 @@ export class Delivery extends Construct {
     this.#allowToAsk(fn);
   }
 
-  #queueUrls(): string {
-    return Stack.of(this).toJsonString(bySystem((system) => this.queues[system].queue.queueUrl));
+  #queueUrls(): Record<'CHANGES_QUEUE_URLS' | 'DELIVERY_QUEUE_URLS', string> {
+    const stack = Stack.of(this);
+    return {
+      CHANGES_QUEUE_URLS: stack.toJsonString(bySystem((system) => this.#props.changes[system].queueUrl)),
+      DELIVERY_QUEUE_URLS: stack.toJsonString(bySystem((system) => this.queues[system].queue.queueUrl)),
+    };
   }
 
   #allowToAsk(fn: LambdaFunction): void {
-    const arns = systemNames.map((system) => this.queues[system].queue.queueArn);
+    const arns = systemNames.flatMap((system) => [this.queues[system].queue.queueArn, this.#props.changes[system].queueArn]);
     allow(fn, ['sqs:SendMessage'], arns);
   }
 }

@@ -24,33 +24,41 @@ export const tableRights: Readonly<Partial<Record<FunctionName, TableRights>>> =
   'process-changes': {
     table: [
       'dynamodb:GetItem', // budget, what rests of a schema
-      'dynamodb:BatchGetItem', // identities and records of a batch, rulings on quarantined payloads
-      'dynamodb:BatchWriteItem', // pointers of possible duplicates
+      'dynamodb:BatchGetItem', // identities and records of a batch, rulings on quarantined payloads, who waits already
+      'dynamodb:BatchWriteItem', // pointers of possible duplicates, who waits for a parent
       'dynamodb:Query', // state of a first sync, possible duplicates
       'dynamodb:PartiQLUpdate', // many commits in one call, each on its own condition
       'dynamodb:PutItem', // new records, identities, match keys, ledger lines, cases for review, quarantine, schemas
       'dynamodb:UpdateItem', // commits within a transaction, budget
-      'dynamodb:DeleteItem', // match keys that a record has left, and what leaves quarantine
+      'dynamodb:DeleteItem', // match keys that a record has left, what leaves quarantine, who waits no longer
     ],
   },
   'deliver-changes': {
     table: [
       'dynamodb:GetItem', // budget, what rests of a schema
-      'dynamodb:BatchGetItem', // records of a batch, owners of objects, rulings on quarantined payloads
-      'dynamodb:BatchWriteItem', // pointers of possible duplicates
+      'dynamodb:BatchGetItem', // records of a batch and their parents, owners of objects, rulings on quarantined payloads
+      'dynamodb:BatchWriteItem', // pointers of possible duplicates, who waits for a parent
       'dynamodb:Query', // possible duplicates
       'dynamodb:PartiQLUpdate', // claims and confirms of a batch
       'dynamodb:PutItem', // identities of created objects, ledger lines, quarantine, schemas
       'dynamodb:UpdateItem', // commits within a transaction, budget
-      'dynamodb:DeleteItem', // what leaves quarantine
+      'dynamodb:DeleteItem', // what leaves quarantine, who waits no longer
     ],
   },
   'dispatch-deliveries': {
-    table: ['dynamodb:BatchWriteItem'], // ledger lines
+    table: [
+      'dynamodb:BatchWriteItem', // ledger lines, later looks at who still waits
+      'dynamodb:Query', // who waits for what was committed
+      'dynamodb:DeleteItem', // who waits no longer
+    ],
   },
   'sweep-deliveries': {
     table: [
-      'dynamodb:BatchGetItem', // dirty records
+      'dynamodb:BatchGetItem', // dirty records, parents that are waited for
+      'dynamodb:BatchWriteItem', // later looks
+      'dynamodb:DeleteItem', // looks that are done, who waits no longer
+      'dynamodb:PutItem', // cases for review
+      'dynamodb:Query', // looks that are due, who waits
       'dynamodb:PartiQLUpdate', // overrides whose time is over
     ],
     dirtyIndex: ['dynamodb:Query'],

@@ -15,6 +15,8 @@ type PresentState = Extract<ObjectState, { state: 'present' }>;
 
 /** A record that is about to be archived gives its match key free within moments. */
 const AWAIT_ARCHIVE_MS = 30_000;
+/** Whose deletion has not been carried out by then has to be looked at by a person. */
+const AWAIT_ARCHIVE_ATTEMPTS_MAX = 20;
 
 /** What became of a batch of creates: requests to take up again, and answers that settle like those of updates. */
 export interface CreatedObjects {
@@ -97,30 +99,40 @@ export class CreateObjects {
       const asked = creates.flatMap((job) => {
         const values = valuesOf(job.record);
         const wanted = key.keyOf(values);
-        const [native] = Object.entries(this.jobs.side.toNative({ [leading]: values[leading] ?? null }, values));
+        const forms = this.jobs.side.searchForms(leading, values[leading] ?? null);
         const entry = found.get(job.record.recordId);
         // An earlier key that found something is the stronger evidence.
-        if (wanted === undefined || native === undefined || entry === undefined || entry.candidates.length > 0) return [];
-        return [{ entry, wanted, nativeField: native[0], nativeValue: String(native[1]) }];
+        if (wanted === undefined || forms.length === 0 || entry === undefined || entry.candidates.length > 0) return [];
+        return [{ entry, wanted, forms }];
       });
-      const [first] = asked;
-      if (first === undefined) continue;
+      const nativeField = this.nativeOf(leading);
+      if (asked.length === 0 || nativeField === undefined) continue;
       const objects = await connector.findByField(
         object,
-        first.nativeField,
-        [...new Set(asked.map((one) => one.nativeValue))],
+        nativeField,
+        [...new Set(asked.flatMap(({ forms }) => forms))],
         nativeFields,
       );
-      for (const { entry, wanted, nativeValue } of asked) {
+      for (const { entry, wanted, forms } of asked) {
+        const shown = forms.flatMap((form) => objects.get(form) ?? []).filter(isPresent);
+        const distinct = [...new Map(shown.map((one) => [one.objectId, one])).values()];
         entry.candidates.push(
-          ...(objects.get(nativeValue) ?? [])
-            .filter(isPresent)
+          ...distinct
             .filter((one) => this.jobs.side.takesPart(one.values))
             .filter((one) => key.keyOf(this.jobs.side.toCanonical(one.values)) === wanted),
         );
       }
     }
     return found;
+  }
+
+  /** The native field that holds a canonical one by itself: only such a field has forms to search for. */
+  private nativeOf(field: string): string | undefined {
+    const { side } = this.jobs;
+    return side.nativeFields.find((native) => {
+      const [only, ...others] = side.canonicalOf(native);
+      return only === field && others.length === 0;
+    });
   }
 
   /** Ties a found object to the job's record and decides its values. Returns false when a race was lost. */
@@ -130,7 +142,7 @@ export class CreateObjects {
     const owner = (await records.resolveMany([ref])).get(refKey(ref));
     if (owner !== undefined && owner !== job.record.recordId) {
       const theirs = (await records.getMany([owner], { consistent: true })).get(owner);
-      if (theirs?.deleted !== undefined) {
+      if (theirs?.deleted !== undefined && job.request.attempts < AWAIT_ARCHIVE_ATTEMPTS_MAX) {
         // D7: that one is on its way out, and this is the new life of the same person.
         await this.jobs.release([job]);
         this.jobs.putBack(job.request, AWAIT_ARCHIVE_MS, 'the object of a deleted record has its match key');
@@ -161,6 +173,7 @@ export class CreateObjects {
       await this.jobs.release([job]);
       return false;
     }
+    if (observed !== undefined) this.jobs.awaitParents(job, observed);
     await this.jobs.ports.guards.linked(sync.name, { [system]: 1 }); // a create is counted with its reservation
     this.jobs.tell(job, 'linked', state.objectId);
     return true;

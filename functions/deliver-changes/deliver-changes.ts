@@ -12,10 +12,12 @@ import {
 } from '../../shared/sync/delivery.ts';
 import { frozenIfLooping } from '../../shared/sync/freeze.ts';
 import type { SyncRecord } from '../../shared/sync/record.ts';
+import type { PostponedReference } from '../../shared/sync/references/reference-values.ts';
 import { backoffMs } from '../message-settlement.ts';
 import { decideOn, type Observed } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
-import { toNativeRefs } from '../references.ts';
+import { fieldsToVerify, toNativeRefs } from '../references.ts';
+import { parkWrites } from '../waiting-references.ts';
 import { CreateObjects } from './create-objects.ts';
 import { GuardedWrites } from './guarded-writes.ts';
 import {
@@ -49,11 +51,11 @@ const HINT_WAIT_MS = 2_000;
  */
 export async function deliverChanges(requests: readonly DeliveryRequest[], ports: DeliverPorts): Promise<DeliverResult> {
   const run = new DeliverRun(ports);
-  if (await run.guard.isStopped()) return run.jobs.result();
+  if (await run.guard.isStopped()) return run.jobs.finish();
   let open = oncePerRecord(requests);
   for (let round = 0; round < ROUNDS_MAX && open.length > 0; round += 1) open = await run.round(open);
   for (const request of open) run.jobs.putBack(request, LOST_RACES_DELAY_MS, 'the record or its object kept changing');
-  return run.jobs.result();
+  return run.jobs.finish();
 }
 
 function oncePerRecord(requests: readonly DeliveryRequest[]): DeliveryRequest[] {
@@ -72,6 +74,8 @@ class DeliverRun {
   readonly jobs: Jobs;
   readonly guard: GuardedWrites;
   private readonly ports: DeliverPorts;
+  /** By record, the references that this run does not write over. */
+  private readonly withheld = new Map<string, ReadonlySet<string>>();
 
   constructor(ports: DeliverPorts) {
     this.ports = ports;
@@ -118,7 +122,7 @@ class DeliverRun {
       }
       const want = wantOf(record, system, sync.rules);
       if (want.kind === 'nothing' || (want.kind === 'create' && !(await this.ports.isLive()))) continue;
-      wanted.push({ request, record, want, owner: this.ports.newId().slice(0, 8), references: {} });
+      wanted.push({ request, record, want, asked: want, owner: this.ports.newId().slice(0, 8), references: {} });
     }
     const planned = await this.withReferences(wanted);
     const claimed = planned.map((job) => ({
@@ -130,7 +134,7 @@ class DeliverRun {
         const { outbox: _, ...commit } = commitOf(record, {
           rules,
           nowMs: now(),
-          marks: record.marks,
+          before: record,
           note: { correlationId: '', lines: [], decidedAtMs: now() },
         });
         return { ...commit, dirty: true };
@@ -149,15 +153,25 @@ class DeliverRun {
   /** R3, R4: looks up what the writes refer to. What has no object here yet is left out, and stays to be written. */
   private async withReferences(jobs: readonly Job[]): Promise<Job[]> {
     if (this.jobs.side.references.length === 0) return [...jobs];
+    const open = jobs.flatMap((job) => without(job, this.withheld.get(job.record.recordId) ?? new Set()));
     const fieldsOf = ({ want }: Job) => (want.kind === 'archive' ? {} : want.fields);
-    const found = await toNativeRefs(new Map(jobs.map((job) => [job.record.recordId, fieldsOf(job)])), this.ports);
-    return jobs.flatMap((job): Job[] => {
-      const { native, postponed } = found.get(job.record.recordId) ?? { native: {}, postponed: [] };
-      if (job.want.kind === 'archive' || postponed.length === 0) return [{ ...job, references: native }];
-      const waiting = new Set(postponed.map(({ field }) => field));
-      const fields = Object.fromEntries(Object.entries(job.want.fields).filter(([field]) => !waiting.has(field)));
-      return Object.keys(fields).length === 0 ? [] : [{ ...job, want: { ...job.want, fields }, references: native }];
+    const found = await toNativeRefs(new Map(open.map((job) => [job.record.recordId, fieldsOf(job)])), this.ports);
+    const postponedOf = ({ record }: Job) => found.get(record.recordId)?.postponed ?? [];
+    await this.park(open.filter((job) => postponedOf(job).length > 0).map((job) => ({ job, postponed: postponedOf(job) })));
+    return open.flatMap((job) => {
+      const { native } = found.get(job.record.recordId) ?? { native: {} };
+      return without({ ...job, references: native }, new Set(postponedOf(job).map(({ field }) => field)));
     });
+  }
+
+  private async park(waiting: readonly { job: Job; postponed: readonly PostponedReference[] }[]): Promise<void> {
+    const { sync, system } = this.ports;
+    const writes = waiting.map(({ job: { request }, postponed }) => ({ ...request, postponed }));
+    const come = await parkWrites(writes, { sync: sync.name, system }, this.ports);
+    for (const { recordId } of come) {
+      const request = waiting.find(({ job }) => job.request.recordId === recordId)?.job.request;
+      if (request !== undefined) this.jobs.putBack(request, 0, 'what it refers to came just now');
+    }
   }
 
   private async deliverToObjects(jobs: readonly ChangeJob[]): Promise<DeliveryRequest[]> {
@@ -165,34 +179,51 @@ class DeliverRun {
     const readBeganAtMs = this.ports.now();
     const ids = jobs.map((job) => job.want.objectId);
     const seen = await this.jobs.orRelease(jobs, async () => {
-      const states = await this.ports.connector.read(side.object, ids, side.nativeFields);
+      const writes = jobs.map(({ want }) => (want.kind === 'update' ? want.fields : {}));
+      const states = await this.ports.connector.read(side.object, ids, fieldsToVerify(side, writes));
       return this.observe(jobs, states, readBeganAtMs);
     });
     const expected: ChangeJob[] = [];
     const moved: { job: Job; step: Step }[] = [];
     const merged: { job: Job; observed: Observed }[] = [];
     const doubted: Job[] = [];
+    const withheld: Job[] = [];
     for (const job of jobs) {
       const observed = seen.get(job.want.objectId);
-      const observation = observed?.observation;
-      if (observed !== undefined && observation?.state === 'merged' && observation.intoRecordId === undefined) {
+      if (observed !== undefined && isFollowed(observed)) {
         merged.push({ job, observed });
         continue;
       }
       const step = observed === undefined ? 'doubt' : this.verify(job, observed);
-      if (step === 'as expected') expected.push(job);
+      if (step === 'as expected' && observed !== undefined && this.withholds(job, observed)) withheld.push(job);
+      else if (step === 'as expected') expected.push(job);
       else if (step === 'doubt') doubted.push(job);
       else moved.push({ job, step });
     }
     await this.jobs.commitSteps(moved);
     await inTurns(merged, TRANSACTIONS_AT_ONCE, ({ job, observed }) => this.followMerge(job, observed));
-    await this.jobs.release(doubted);
+    await this.jobs.release([...doubted, ...withheld]);
     const traits = this.ports.sync.rules.systems[this.ports.system];
     const settleMs = Math.max(HINT_WAIT_MS, (traits?.stampResolutionMs ?? 0) + (traits?.readLagMs ?? 0));
     for (const job of doubted)
       this.jobs.putBack(job.request, settleMs, 'the object moved: its hint is awaited, or a read that can be believed');
     const retaken = await this.write(expected);
-    return [...moved.map(({ job }) => job.request), ...merged.map(({ job }) => job.request), ...retaken];
+    return [...[...moved, ...merged].map(({ job }) => job.request), ...withheld.map((job) => job.request), ...retaken];
+  }
+
+  /**
+   * R2: somebody made it refer to what is not known yet. That is not written over before it can be decided; the other fields
+   * of the write go on.
+   */
+  private withholds(job: ChangeJob, observed: Observed): boolean {
+    const { want } = job;
+    if (want.kind !== 'update') return false;
+    const fields = observed.unresolved.map(({ field }) => field).filter((field) => Object.hasOwn(want.fields, field));
+    if (fields.length === 0) return false;
+    const { recordId } = job.record;
+    this.withheld.set(recordId, new Set([...(this.withheld.get(recordId) ?? []), ...fields]));
+    this.jobs.awaitParents(job, observed);
+    return true;
   }
 
   /** Deletes go last: after whatever else the batch writes. */
@@ -349,6 +380,18 @@ class DeliverRun {
     await this.jobs.release([...gone, ...unwritten]);
     return gone.map((job) => job.request);
   }
+}
+
+/** The job less some fields of its write; nothing when there is nothing left to write. */
+function without(job: Job, left: ReadonlySet<string>): Job[] {
+  if (job.want.kind === 'archive' || left.size === 0) return [job];
+  const fields = Object.fromEntries(Object.entries(job.want.fields).filter(([field]) => !left.has(field)));
+  return Object.keys(fields).length === 0 ? [] : [{ ...job, want: { ...job.want, fields } }];
+}
+
+/** D5: only into an object of the same type that nobody has. */
+function isFollowed({ observation }: Observed): boolean {
+  return observation.state === 'merged' && observation.intoRecordId === undefined && observation.intoObject === undefined;
 }
 
 function refusalOf(outcome: Extract<WriteOutcome, { outcome: 'rejected' | 'duplicate' }>): {

@@ -5,12 +5,14 @@ import type { QueueMessage } from '../../shared/queue/message-batch.ts';
 import type { MessageSender } from '../../shared/queue/message-sender.ts';
 import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { backoffMs, PATIENCE_MS } from '../message-settlement.ts';
+import { messagesOf } from '../send-woken.ts';
 import { type DeliveredChange, type DeliverPorts, type DeliverResult, deliverChanges } from './deliver-changes.ts';
 
 export interface HandleDeliveriesPorts {
   readonly tenant: string;
   readonly system: string;
   readonly deliveries: MessageSender;
+  readonly changes: MessageSender;
   readonly portsFor: (sync: string, correlationIds: readonly string[]) => DeliverPorts | Promise<DeliverPorts>;
   readonly now: () => number;
   readonly random: () => number;
@@ -59,6 +61,8 @@ export async function handleDeliveries(
       changes.push(...result.delivered);
       later += result.later.length;
       await putBack(sync, result.later, ports);
+      const hints = messagesOf(result.hints, ports.tenant);
+      if (hints.length > 0) await ports.changes.send(hints);
     } catch (error) {
       // Nothing is lost by doing it again: whatever was delivered is no longer dirty.
       log.error('deliveries failed', { system: ports.system, deliveries: requests.length, ...errorFacts(error) });
@@ -88,6 +92,7 @@ async function deliverOrPostpone(
     const retryAfterMs = 'retryAfterMs' in error ? error.retryAfterMs : 0;
     return {
       delivered: [],
+      hints: [],
       later: requests.map((request) => ({
         request,
         delayMs: Math.max(retryAfterMs, backoffMs(request.attempts, ports.random)),

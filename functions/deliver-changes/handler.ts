@@ -11,6 +11,7 @@ import { guardStore } from '../../shared/store/guard-store.ts';
 import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
 import { schemaStore } from '../../shared/store/schema-store.ts';
+import { waitingStore } from '../../shared/store/waiting-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
 import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
@@ -19,13 +20,15 @@ import { environment } from '../function-environment.ts';
 import { drainAllowance } from '../message-settlement.ts';
 import { withTelemetry } from '../middleware.ts';
 import { workingSyncs } from '../paused-fields.ts';
-import { syncNamed } from '../syncs.ts';
+import { isReferredTo } from '../references.ts';
+import { allSyncs, syncNamed } from '../syncs.ts';
 import { handleDeliveries } from './handle-deliveries.ts';
 
 const env = z
   .object({
     CONCORD_SYSTEM: environment.CONCORD_SYSTEM,
     CONCORD_TABLE: environment.CONCORD_TABLE,
+    CHANGES_QUEUE_URL: environment.CHANGES_QUEUE_URL,
     DELIVERY_QUEUE_URL: environment.DELIVERY_QUEUE_URL,
     CONNECTION_SECRET_ARN: environment.CONNECTION_SECRET_ARN,
   })
@@ -34,12 +37,14 @@ const env = z
 const context = { client: new DynamoDBClient({}), tableName: env.CONCORD_TABLE, tenant, now: Date.now };
 const sqs = new SQSClient({});
 const deliveries = messageSender(sqs, env.DELIVERY_QUEUE_URL);
+const changes = messageSender(sqs, env.CHANGES_QUEUE_URL);
 const records = recordStore(context);
 const firstSync = firstSyncStore(context);
 const quarantine = quarantineStore(context);
 const duplicates = duplicateIndex(context);
 const schemas = schemaStore(context);
 const guards = guardStore(context);
+const waiting = waitingStore(context);
 const workingSync = workingSyncs({ schemas, now: Date.now });
 const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
 
@@ -67,6 +72,7 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
     tenant,
     system: env.CONCORD_SYSTEM,
     deliveries,
+    changes,
     portsFor: async (name, correlationIds) => ({
       system: env.CONCORD_SYSTEM,
       sync: await workingSync(syncNamed(name), env.CONCORD_SYSTEM),
@@ -77,6 +83,8 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
       duplicates,
       schemas,
       guards,
+      waiting,
+      isReferredTo: isReferredTo(name, allSyncs()),
       isLive: () => isLive(name),
       now: Date.now,
       newId: randomUUID,

@@ -6,13 +6,15 @@ import { inTurns } from '../../shared/in-turns.ts';
 import type { DeliveryRequest } from '../../shared/queue/delivery-message.ts';
 import type { GuardStore } from '../../shared/store/guard-store.ts';
 import type { RecordStore, StoredRecord } from '../../shared/store/record-store.ts';
+import type { WaitingStore } from '../../shared/store/waiting-store.ts';
 import type { NativeValues } from '../../shared/sync/change-hint.ts';
 import { refuseDelivery, releaseClaim, type Want, wantOf } from '../../shared/sync/delivery.ts';
 import type { CommitNote, LedgerLine } from '../../shared/sync/ledger.ts';
 import { type Refusal, type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
 import type { SyncRules } from '../../shared/sync/rules.ts';
-import { type ObservePorts, Observer } from '../observe-objects.ts';
+import { type Observed, type ObservePorts, Observer } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
+import { type HintToSend, parkChildren, type WaitingChild } from '../waiting-references.ts';
 
 /** Outlives a call's deadline and the longest that either vendor lets a call run, so that no late write meets a new claim. */
 export const LEASE_MS = 120_000;
@@ -29,6 +31,9 @@ export interface DeliverPorts extends ObservePorts {
   /** True once everything that is there has been listed: before, nothing is made there. */
   readonly isLive: () => Promise<boolean>;
   readonly guards: Pick<GuardStore, 'standing' | 'reserve' | 'settle' | 'linked'>;
+  readonly waiting: WaitingStore;
+  /** Some sync has fields that stand for records of this one. */
+  readonly isReferredTo: boolean;
   readonly newId: () => string;
   readonly random: () => number;
 }
@@ -36,6 +41,8 @@ export interface DeliverPorts extends ObservePorts {
 export interface DeliverResult {
   readonly later: readonly LaterDelivery[];
   readonly delivered: readonly DeliveredChange[];
+  /** To be put on the changes queue of the system: parents that were not looked at yet, and children whose parent just came. */
+  readonly hints: readonly HintToSend[];
 }
 
 export interface LaterDelivery {
@@ -60,7 +67,10 @@ export interface Job {
   readonly request: DeliveryRequest;
   readonly record: StoredRecord;
   readonly owner: string;
+  /** What is written now. */
   readonly want: Exclude<Want, { kind: 'nothing' }>;
+  /** All that was asked when it was claimed: with references that wait for their objects. */
+  readonly asked: Want;
   /** The objects that stand there for the records which the write refers to. */
   readonly references: NativeValues;
 }
@@ -93,6 +103,7 @@ export class Jobs {
   readonly observer: Observer;
   private readonly later: LaterDelivery[] = [];
   private readonly delivered: DeliveredChange[] = [];
+  private readonly children = new Map<string, WaitingChild>();
 
   constructor(ports: DeliverPorts) {
     const side = ports.sync.sides[ports.system];
@@ -102,8 +113,18 @@ export class Jobs {
     this.observer = new Observer(ports);
   }
 
-  result(): DeliverResult {
-    return { later: this.later, delivered: this.delivered };
+  async finish(): Promise<DeliverResult> {
+    const { system, sync } = this.ports;
+    const home = { sync: sync.name, system, object: this.side.object };
+    const hints = await parkChildren([...this.children.values()], home, this.ports);
+    return { later: this.later, delivered: this.delivered, hints };
+  }
+
+  /** R2: what the object refers to is not known yet. It is looked at again when it is. */
+  awaitParents(job: Job, { observation, unresolved }: Observed): void {
+    const { objectId } = observation;
+    if (observation.state !== 'present' || unresolved.length === 0) return;
+    this.children.set(objectId, { objectId, correlationId: job.request.correlationId, unresolved });
   }
 
   putBack(request: DeliveryRequest, delayMs: number, reason: string): void {
@@ -121,7 +142,7 @@ export class Jobs {
     const { system, sync } = this.ports;
     return (current) => {
       const freed = { ...releaseClaim(current, system, job.owner), version: current.version + 1 };
-      if (!isDeepStrictEqual(wantOf(freed, system, sync.rules), job.want)) return { record: freed, done: true };
+      if (!isDeepStrictEqual(wantOf(freed, system, sync.rules), job.asked)) return { record: freed, done: true };
       const { record, line } = refuseDelivery(current, system, job.owner, refusal);
       return { record, lines: [line] };
     };
@@ -211,7 +232,8 @@ export class Jobs {
     return commitOf(next, {
       rules,
       nowMs: now(),
-      marks: job.record.marks,
+      before: job.record,
+      isReferredTo: this.ports.isReferredTo,
       note: this.noteOf(job, lines),
       inHand: done ? undefined : system,
     });

@@ -15,6 +15,8 @@ export interface BlockedUpdate {
 
 /** Whoever holds the value is about to be written too. */
 const AWAIT_BLOCKER_MS = 1_000;
+/** Who holds it has not let go of it by then, and does not seem to: a person looks. */
+const ATTEMPTS_MAX = 12;
 
 /**
  * W9: unique values that change hands (two contacts swap their addresses). A value that its holder is about to give up is
@@ -36,7 +38,7 @@ export class UniqueValues {
     for (const update of blocked) {
       const holder = holders.get(update.existingObjectId);
       const fields = holder === undefined ? [] : this.fieldsGivenUp(update, holder);
-      if (fields.length === 0) stuck.push(update);
+      if (fields.length === 0 || update.job.request.attempts >= ATTEMPTS_MAX) stuck.push(update);
       else if (update.job.request.attempts === 0) await this.wait(update.job);
       else await this.letGo(update.job, fields);
     }
@@ -92,7 +94,7 @@ export class UniqueValues {
     const commit = commitOf(claimed, {
       rules: this.jobs.ports.rules,
       nowMs: now(),
-      marks: job.record.marks,
+      before: job.record,
       note,
       inHand: system,
     });

@@ -157,7 +157,7 @@ async function unfreeze({ path, body, by = 'operator' }: OperatorRequest, ports:
     const commit = commitOf(thawed.record, {
       rules: ports.syncNamed(record.sync).rules,
       nowMs: ports.now(),
-      marks: record.marks,
+      before: record,
       note: { correlationId: `operator-${ports.newId()}`, lines: thawed.lines, decidedAtMs: ports.now() },
     });
     const [result] = await ports.records.commitMany([commit]);

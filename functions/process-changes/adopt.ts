@@ -3,8 +3,8 @@ import { decide } from '../../shared/sync/decide.ts';
 import { confirmWritten, isClaimed } from '../../shared/sync/delivery.ts';
 import type { HintGroup } from '../../shared/sync/hints.ts';
 import type { LedgerLine } from '../../shared/sync/ledger.ts';
-import { newRecord, withFoundObject } from '../../shared/sync/new-record.ts';
-import type { Observation, PresentObservation } from '../../shared/sync/observation.ts';
+import { newRecord, refusedAtFirst, withFoundObject } from '../../shared/sync/new-record.ts';
+import type { DeletedObservation, Observation, PresentObservation } from '../../shared/sync/observation.ts';
 import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
 import { correlationOf, type ProcessRun, receivedAtMs } from './process-changes.ts';
 
@@ -12,8 +12,8 @@ import { correlationOf, type ProcessRun, receivedAtMs } from './process-changes.
 const AWAIT_CREATOR_MS = 2_000;
 const MOMENTS_MAX = 3;
 
-/** `again`: a race was lost; read once more. */
-type Adopted = 'done' | 'again';
+/** `again`: a race was lost; read once more. `tied`: it belongs to a record now. */
+type Adopted = 'tied' | 'done' | 'again';
 /** What the first sync found to be the same one in other systems. */
 type MatchedTwins = NonNullable<HintGroup['hints'][number]['matched']>;
 
@@ -22,6 +22,7 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
   const { system, sync, records, firstSync, now, newId } = run.ports;
 
   async function adopt(group: HintGroup, observation: Observation | undefined): Promise<Adopted> {
+    if (observation?.state === 'deleted') return adoptDeleted(group, observation);
     if (observation?.state !== 'present') return 'done'; // unknown and not there, or not ours: nothing to agree on
     const claimed = await adoptByRecordId(group, observation);
     if (claimed !== undefined) return claimed;
@@ -62,6 +63,23 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     return tie(group, record, tied, observation, 'it carries the record id');
   }
 
+  /** C4: we made it and never learnt so, and somebody deleted it since: his deletion is decided, and it is not made again. */
+  async function adoptDeleted(group: HintGroup, observation: DeletedObservation): Promise<Adopted> {
+    const record = observation.recordId === undefined ? undefined : await recordOf(observation.recordId);
+    const link = record?.links[system];
+    const receipt = link?.receipts.at(-1);
+    if (record === undefined || record.sync !== sync.name || link === undefined || receipt === undefined) return 'done';
+    if (link.objectId === observation.objectId) return 'again'; // tied to it just now
+    if (link.objectId !== undefined) return 'done'; // a copy of an object that we know
+    if (isClaimed(record, system, now())) {
+      awaitCreator(group, link.claim?.untilMs ?? 0);
+      return 'done';
+    }
+    const made = { objectId: observation.objectId };
+    const tied = confirmWritten(record, system, receipt.id, made, receipt.claimedAtMs, sync.rules);
+    return tie(group, record, tied, observation, 'its tombstone carries the record id');
+  }
+
   /** Its creator ties it in a moment; one that died does not, and then its claim has to run out. */
   function awaitCreator(group: HintGroup, claimUntilMs: number): void {
     const rereads = Math.max(...group.hints.map((hint) => hint.rereads ?? 0));
@@ -100,23 +118,24 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     group: HintGroup,
     before: StoredRecord,
     tied: SyncRecord,
-    observation: PresentObservation,
+    observation: PresentObservation | DeletedObservation,
     reason?: string,
     rule = 'L1',
   ): Promise<Adopted> {
+    const atMs = observation.state === 'deleted' ? observation.deletedAtMs : observation.stampMs;
     const decision = decide({ ...tied, version: before.version }, observation, sync.rules);
     const next = decision.kind === 'changed' ? decision.record : { ...tied, version: before.version + 1 };
     const lines: LedgerLine[] = [
-      { event: 'linked', rule, by: system, atMs: observation.stampMs, ...(reason !== undefined && { reason }) },
+      { event: 'linked', rule, by: system, atMs, ...(reason !== undefined && { reason }) },
       ...(decision.kind === 'changed' ? decision.lines : []),
     ];
     const entry = { recordId: next.recordId, version: next.version, ...run.noteOf(group, lines) };
-    const commit = run.commitOf(group, next, [], before.marks);
+    const commit = run.commitOf(group, next, [], before);
     const result = await records.linkObject(commit, run.refOf(observation.objectId), { entry });
     if (result !== 'committed') return 'again';
     run.countLinks(before, next);
     run.tell(group, next, lines);
-    return 'done';
+    return 'tied';
   }
 
   async function create(
@@ -142,15 +161,20 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
       const side = sync.sides[one.system];
       return side === undefined ? [] : [{ system: one.system, object: side.object, objectId: one.objectId }];
     });
+    // What is refused at once is written with the record itself; the stream's reader tells of all else.
+    const refused = refusedAtFirst(observation, sync.rules);
+    const all = [...lines, ...refused];
+    const entry = { recordId: record.recordId, version: record.version, ...run.noteOf(group, all) };
     const result = await records.createRecord({
-      commit: run.commitOf(group, record, lines),
+      commit: run.commitOf(group, record, refused.length > 0 ? [] : lines),
       identities,
       matchKeys: [...keys],
+      ...(refused.length > 0 && { entry }),
     });
     if (result !== 'created') return joinOwners(group, observation, matched, result.existing);
     run.countLinks(undefined, record);
-    run.tell(group, record, lines);
-    return 'done';
+    run.tell(group, record, all);
+    return 'tied';
   }
 
   /** What stands in the way of a new record is somebody's already: a twin's record, a case, or a former life of this very object. */

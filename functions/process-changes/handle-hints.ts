@@ -5,6 +5,7 @@ import type { MessageSender, OutgoingMessage } from '../../shared/queue/message-
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 import { countFor, errorFacts, log, MetricUnit } from '../../shared/telemetry/log.ts';
 import { backoffMs, PATIENCE_MS } from '../message-settlement.ts';
+import { messagesOf } from '../send-woken.ts';
 import { type ProcessPorts, type ProcessResult, processChanges, type SettledChange } from './process-changes.ts';
 
 /** A doubtful read clears up within a few tries; what does not is for a person to look at. */
@@ -67,6 +68,7 @@ export async function handleHints(messages: readonly QueueMessage[], ports: Hand
     if (warnings.length > 0) log.warn('data quality', { system: ports.system, sync, warnings });
     later += result.later.length;
     await shelve(sync, result, origins, failedIds, ports);
+    await sendOn(sync, result.hints, origins, failedIds, ports);
   }
   const missed = settled.filter((change) => change.missedByEvents).length;
   if (missed > 0) countFor(ports.system, 'ChangeEventsMissing', MetricUnit.Count, missed);
@@ -77,6 +79,7 @@ const NOTHING_DONE: ProcessResult = {
   later: [],
   failed: [],
   settled: [],
+  hints: [],
   skipped: 0,
   quality: { quarantined: 0, warnings: [] },
 };
@@ -98,6 +101,23 @@ async function processOrPostpone(hints: readonly ChangeHint[], sync: string, por
       reason: error.name,
     }));
     return { ...NOTHING_DONE, later };
+  }
+}
+
+/** Children whose parent just came wait no longer, so their own messages come back where the queue does not take them. */
+async function sendOn(
+  sync: string,
+  hints: ProcessResult['hints'],
+  origins: ReadonlyMap<ChangeHint, Origin>,
+  failedIds: Set<string>,
+  ports: HandleHintsPorts,
+): Promise<void> {
+  if (hints.length === 0) return;
+  try {
+    await ports.changes.send(messagesOf(hints, ports.tenant));
+  } catch (error) {
+    log.error('hints could not be sent on', errorFacts(error));
+    for (const origin of origins.values()) if (origin.sync === sync) failedIds.add(origin.message.id);
   }
 }
 

@@ -11,6 +11,7 @@ import { guardStore } from '../../shared/store/guard-store.ts';
 import { quarantineStore } from '../../shared/store/quarantine-store.ts';
 import { recordStore } from '../../shared/store/record-store.ts';
 import { schemaStore } from '../../shared/store/schema-store.ts';
+import { waitingStore } from '../../shared/store/waiting-store.ts';
 import { log } from '../../shared/telemetry/log.ts';
 import { turnAt } from '../api-turn.ts';
 import { tenant } from '../config.ts';
@@ -19,7 +20,8 @@ import { environment } from '../function-environment.ts';
 import { drainAllowance } from '../message-settlement.ts';
 import { withTelemetry } from '../middleware.ts';
 import { workingSyncs } from '../paused-fields.ts';
-import { syncNamed } from '../syncs.ts';
+import { isReferredTo } from '../references.ts';
+import { allSyncs, syncNamed } from '../syncs.ts';
 import { handleHints } from './handle-hints.ts';
 import { hintsOfMessage } from './hint-message.ts';
 
@@ -40,6 +42,7 @@ const quarantine = quarantineStore(context);
 const duplicates = duplicateIndex(context);
 const schemas = schemaStore(context);
 const guards = guardStore(context);
+const waiting = waitingStore(context);
 const workingSync = workingSyncs({ schemas, now: Date.now });
 const firstSync = firstSyncStore(context);
 const system = connectedSystem(env.CONCORD_SYSTEM, env.CONNECTION_SECRET_ARN, context);
@@ -78,6 +81,8 @@ export const handler = withTelemetry(async (event: SQSEvent) => {
       duplicates,
       schemas,
       guards,
+      waiting,
+      isReferredTo: isReferredTo(name, allSyncs()),
       firstSync,
       isLive: () => isLive(name),
       now: Date.now,

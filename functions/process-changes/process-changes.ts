@@ -10,6 +10,7 @@ import {
   refKey,
   type StoredRecord,
 } from '../../shared/store/record-store.ts';
+import type { WaitingStore } from '../../shared/store/waiting-store.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 import { dirtySystems } from '../../shared/sync/delivery.ts';
 import { groupByObject, type HintGroup, tellsNothingNew } from '../../shared/sync/hints.ts';
@@ -19,7 +20,8 @@ import type { SyncRules } from '../../shared/sync/rules.ts';
 import type { QualityTold } from '../judge-quality.ts';
 import { decideOn, type Observed, type ObservePorts, Observer } from '../observe-objects.ts';
 import { commitOf } from '../record-commit.ts';
-import type { ReferenceBook } from '../references.ts';
+import { fieldsToRead, type ReferenceBook } from '../references.ts';
+import { type HintToSend, parkChildren, type WaitingChild } from '../waiting-references.ts';
 import { adopter } from './adopt.ts';
 
 /** After so many lost races a hint waits its turn on the queue instead of holding up its batch. */
@@ -37,6 +39,9 @@ export interface ProcessPorts extends ObservePorts {
   readonly records: RecordStore;
   readonly firstSync: FirstSyncStore;
   readonly guards: Pick<GuardStore, 'linked'>;
+  readonly waiting: WaitingStore;
+  /** Some sync has fields that stand for records of this one. */
+  readonly isReferredTo: boolean;
   /** True once the first sync went live: before, an unknown object is left to its listing. */
   readonly isLive: () => Promise<boolean>;
   readonly newId: () => string;
@@ -48,6 +53,8 @@ export interface ProcessResult {
   readonly later: readonly LaterHint[];
   readonly failed: readonly { readonly hint: ChangeHint; readonly error: unknown }[];
   readonly settled: readonly SettledChange[];
+  /** To be put on the changes queue of the system: parents that were not looked at yet, and children whose parent just came. */
+  readonly hints: readonly HintToSend[];
   /** Hints whose objects needed no read: echoes and repeats. */
   readonly skipped: number;
   readonly quality: QualityTold;
@@ -94,6 +101,7 @@ interface Candidate {
 
 interface PlannedCommit {
   readonly group: HintGroup;
+  readonly observed: Observed;
   readonly before: StoredRecord;
   readonly next: SyncRecord;
   readonly lines: readonly LedgerLine[];
@@ -109,6 +117,7 @@ export class ProcessRun {
   private readonly settled: SettledChange[] = [];
   private readonly observer: Observer;
   private readonly linkedBy: Record<string, number> = {};
+  private readonly children = new Map<string, WaitingChild>();
   private skipped = 0;
 
   constructor(ports: ProcessPorts) {
@@ -121,8 +130,18 @@ export class ProcessRun {
 
   async finish(): Promise<ProcessResult> {
     await this.ports.guards.linked(this.ports.sync.name, this.linkedBy);
+    const { system, sync } = this.ports;
+    const home = { sync: sync.name, system, object: this.side.object };
+    const hints = await parkChildren([...this.children.values()], home, this.ports);
     const { later, failed, settled, skipped } = this;
-    return { later, failed, settled, skipped, quality: this.observer.told() };
+    return { later, failed, settled, skipped, hints, quality: this.observer.told() };
+  }
+
+  /** R2: what the object refers to is not known yet. It is looked at again when it is. */
+  private awaitParents(group: HintGroup, { observation, unresolved }: Observed): void {
+    const { objectId } = group;
+    if (observation.state !== 'present' || unresolved.length === 0) return;
+    this.children.set(objectId, { objectId, correlationId: correlationOf(group), unresolved });
   }
 
   /** The guard of what is written goes by how many objects are linked. */
@@ -164,7 +183,12 @@ export class ProcessRun {
     if (ids.length === 0) return mistaken;
 
     const readBeganAtMs = this.ports.now();
-    const states = await this.ports.connector.read(this.side.object, ids, this.side.nativeFields);
+    const fields = fieldsToRead(
+      this.side,
+      [...telling, ...strangers.map((group) => ({ group }))].flatMap(({ group }) => group.hints),
+      strangers.length > 0 || telling.some(({ record }) => needsWholeLook(record.links[this.ports.system])),
+    );
+    const states = await this.ports.connector.read(this.side.object, ids, fields);
     const observed = await this.observe(telling, strangers, states, readBeganAtMs);
 
     const lost = await this.commit(
@@ -173,7 +197,10 @@ export class ProcessRun {
     const adopt = adopter(this);
     const adopted = await inTurns(strangers, TRANSACTIONS_AT_ONCE, async (group) => {
       try {
-        return (await adopt(group, observed.get(group.objectId)?.observation)) === 'again' ? [group] : [];
+        const seen = observed.get(group.objectId);
+        const adopted = await adopt(group, seen?.observation);
+        if (adopted === 'tied' && seen !== undefined) this.awaitParents(group, seen);
+        return adopted === 'again' ? [group] : [];
       } catch (error) {
         this.fail(group, error);
         return [];
@@ -250,12 +277,15 @@ export class ProcessRun {
     }
     try {
       const decision = decideOn(record, observed, this.ports.sync.rules);
-      if (decision.kind === 'unchanged') return [];
+      if (decision.kind === 'unchanged') {
+        this.awaitParents(group, observed);
+        return [];
+      }
       if (decision.kind === 'doubt') {
         this.putBack(group, Math.max(0, decision.rereadAfterMs - this.ports.now()), 'cannot be told from a stale read');
         return [];
       }
-      return [{ group, before: record, next: decision.record, lines: decision.lines, hasLoser: decision.hasLoser }];
+      return [{ group, observed, before: record, next: decision.record, lines: decision.lines, hasLoser: decision.hasLoser }];
     } catch (error) {
       this.fail(group, error);
       return [];
@@ -301,11 +331,12 @@ export class ProcessRun {
   }
 
   private commitFor(plan: PlannedCommit, lines: readonly LedgerLine[]) {
-    return this.commitOf(plan.group, plan.next, lines, plan.before.marks);
+    return this.commitOf(plan.group, plan.next, lines, plan.before);
   }
 
-  commitOf(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[], marks?: StoredRecord['marks']) {
-    return commitOf(next, { rules: this.ports.rules, nowMs: this.ports.now(), marks, note: this.noteOf(group, lines) });
+  commitOf(group: HintGroup, next: SyncRecord, lines: readonly LedgerLine[], before?: StoredRecord) {
+    const { rules, isReferredTo, now } = this.ports;
+    return commitOf(next, { rules, nowMs: now(), before, isReferredTo, note: this.noteOf(group, lines) });
   }
 
   noteOf(group: HintGroup, lines: readonly LedgerLine[]): CommitNote {
@@ -313,6 +344,7 @@ export class ProcessRun {
   }
 
   private async afterCommit(plan: PlannedCommit): Promise<void> {
+    this.awaitParents(plan.group, plan.observed);
     this.countLinks(plan.before, plan.next);
     this.tell(plan.group, plan.next, plan.lines);
     const before = valuesOf(plan.before);
@@ -342,6 +374,11 @@ export class ProcessRun {
       ...(edited && group.hints.every((hint) => isLateFind(hint)) && { missedByEvents: true }),
     });
   }
+}
+
+/** Hints tell of what changed since the last look: what was not taken in then has to be read now. */
+function needsWholeLook(link: Link | undefined): boolean {
+  return link === undefined || link.observedAtMs === 0 || link.state !== 'linked' || link.quarantine !== undefined;
 }
 
 function isLinked({ state, objectId }: Link): boolean {

@@ -23,7 +23,13 @@ export type ObjectState =
       readonly stampMs: number;
       readonly modifiedBy: 'us' | 'other' | 'unknown';
     }
-  | { readonly state: 'deleted'; readonly objectId: string; readonly deletedAtMs: number }
+  | {
+      readonly state: 'deleted';
+      readonly objectId: string;
+      readonly deletedAtMs: number;
+      /** What it held when it was deleted, where the system still shows that. */
+      readonly values?: NativeValues;
+    }
   | { readonly state: 'missing'; readonly objectId: string }
   | {
       readonly state: 'merged';

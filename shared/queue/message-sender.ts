@@ -28,6 +28,11 @@ export function messageSender(sqs: SQSClient, queueUrl: string): MessageSender {
   };
 }
 
+/** The senders of several queues, given by the names of their systems. */
+export function messageSenders(sqs: SQSClient, queueUrls: Readonly<Record<string, string>>): Map<string, MessageSender> {
+  return new Map(Object.entries(queueUrls).map(([system, url]) => [system, messageSender(sqs, url)]));
+}
+
 async function sendBatch(sqs: SQSClient, queueUrl: string, batch: readonly OutgoingMessage[]): Promise<void> {
   let entries: SendMessageBatchRequestEntry[] = batch.map((message, index) => ({
     Id: String(index),

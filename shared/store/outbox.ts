@@ -9,6 +9,8 @@ export interface Outbox {
   readonly note: CommitNote;
   /** Systems that need a delivery now; may be empty. */
   readonly deliver: readonly string[];
+  /** The commit gave the record an object for which somebody may wait. */
+  readonly wake?: boolean;
 }
 
 /** A commit as the stream shows it. */
@@ -19,10 +21,15 @@ export interface CommittedOutbox extends Outbox {
   readonly version: number;
 }
 
-const outboxSchema = z.object({ s: z.string(), d: z.array(z.string()), n: encodedNoteSchema });
+const outboxSchema = z.object({ s: z.string(), d: z.array(z.string()), n: encodedNoteSchema, w: z.literal(1).optional() });
 
 export function encodeOutbox(sync: string, outbox: Outbox): string {
-  return JSON.stringify({ s: sync, d: [...outbox.deliver], n: encodeNote(outbox.note) } satisfies z.input<typeof outboxSchema>);
+  return JSON.stringify({
+    s: sync,
+    d: [...outbox.deliver],
+    n: encodeNote(outbox.note),
+    ...(outbox.wake === true && { w: 1 as const }),
+  } satisfies z.input<typeof outboxSchema>);
 }
 
 /**
@@ -38,6 +45,6 @@ export function outboxOf(image: Item): CommittedOutbox | undefined {
   if (tenant === undefined || recordId === undefined || version === undefined) {
     throw new Error('a stream image with an outbox lacks its key or version; the stream must carry NEW_IMAGE');
   }
-  const { s, d, n } = outboxSchema.parse(JSON.parse(text));
-  return { tenant, sync: s, recordId, version, note: decodeNote(n), deliver: d };
+  const { s, d, n, w } = outboxSchema.parse(JSON.parse(text));
+  return { tenant, sync: s, recordId, version, note: decodeNote(n), deliver: d, ...(w === 1 && { wake: true }) };
 }

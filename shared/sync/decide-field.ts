@@ -128,9 +128,9 @@ function isNewRendering(
   if (written === undefined || !sameValue(rules, field, written.value, seen.value)) return false;
   const witness = seenNow.witnesses[field];
   if (witness !== undefined && sameValue(rules, field, witness.value, now)) return false;
-  return ![...(link.spent ?? []), ...link.receipts].some(({ fields }) => {
+  return !(link.spent ?? []).some(({ answeredAtMs, fields }) => {
     const known = fields[field];
-    return known !== undefined && (sameValue(rules, field, known.value, now) || sameValue(rules, field, known.before, now));
+    return answeredAtMs === undefined && known !== undefined && sameValue(rules, field, known.value, now);
   });
 }
 

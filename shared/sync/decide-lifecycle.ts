@@ -1,7 +1,7 @@
 import type { Decision } from './decide.ts';
 import type { LedgerLine } from './ledger.ts';
-import { ALIASES_MAX, sameValue, unseenLink } from './link.ts';
-import type { Observation } from './observation.ts';
+import { ALIASES_MAX, sameValue, seenOf, unseenLink } from './link.ts';
+import type { FieldWitness, Observation } from './observation.ts';
 import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
@@ -10,11 +10,14 @@ type ObservationOf<State extends Observation['state']> = Extract<Observation, { 
 /** D1-D3: an object is gone, and a tombstone says so. */
 export function decideDeleted(record: SyncRecord, link: Link, observation: ObservationOf<'deleted'>, rules: SyncRules): Decision {
   const { system, deletedAtMs } = observation;
-  if (link.state === 'deleted') return { kind: 'unchanged' };
   if (link.archive === 'wanted' || link.archive === 'done') {
     // The echo of our own archive call, or somebody was quicker: either way it is as the record asks.
-    return endLink(record, { ...link, archive: 'done' }, system, 'deleted', undefined);
+    const ended = endLink(record, { ...link, archive: 'done' }, system, 'deleted', undefined);
+    const unheard = unheardEdits(record, link, observation, rules);
+    if (unheard.length === 0) return ended;
+    return contestArchive(ended.kind === 'changed' ? ended.record : { ...record, version: record.version + 1 }, system, unheard);
   }
+  if (link.state === 'deleted') return { kind: 'unchanged' };
   const line = { by: system, atMs: deletedAtMs } as const;
   const direction = rules.systems[system]?.direction ?? 'both';
   if (rules.onDelete === 'unlink' || direction === 'out') {
@@ -55,6 +58,42 @@ export function decideDeleted(record: SyncRecord, link: Link, observation: Obser
   });
 }
 
+interface UnheardEdit extends FieldWitness {
+  readonly field: string;
+}
+
+/** Edits that only hints tell of: made after our last look at an object that we then archived. */
+function unheardEdits(record: SyncRecord, link: Link, observation: ObservationOf<'deleted'>, rules: SyncRules): UnheardEdit[] {
+  return Object.entries(observation.witnesses ?? {}).flatMap(([field, witness]) => {
+    if (rules.systems[observation.system]?.fields[field] === undefined || witness.atMs <= link.stampMs) return [];
+    if (link.witnessed?.[field]?.includes(witness.atMs)) return [];
+    const seen = seenOf(record, link, field);
+    return 'value' in seen && sameValue(rules, field, seen.value, witness.value) ? [] : [{ field, ...witness }];
+  });
+}
+
+/** D3: somebody edited the object while its deletion was being carried over. What he saved is kept, and a person is asked. */
+function contestArchive(record: SyncRecord, system: string, unheard: readonly UnheardEdit[]): Decision {
+  const link = record.links[system];
+  if (link === undefined) return { kind: 'unchanged' };
+  const witnessed = { ...link.witnessed };
+  for (const { field, atMs } of unheard) witnessed[field] = [...(witnessed[field] ?? []), atMs].slice(-4);
+  return {
+    kind: 'changed',
+    record: { ...record, links: { ...record.links, [system]: { ...link, witnessed, contested: true } } },
+    lines: unheard.map(({ field, value, atMs }) => ({
+      event: 'witnessed',
+      field,
+      rule: 'D3',
+      reason: `saved in ${system} while a deletion made elsewhere was being carried over`,
+      by: system,
+      atMs,
+      lost: { value, by: system, atMs },
+    })),
+    hasLoser: true,
+  };
+}
+
 /** Fields whose newest edit this system had not got. */
 function unseenEditsOf(record: SyncRecord, link: Link, system: string, rules: SyncRules): string[] {
   return Object.keys(rules.systems[system]?.fields ?? {}).filter((field) => {
@@ -84,11 +123,20 @@ export function decideMissing(record: SyncRecord, link: Link, observation: Obser
 /**
  * D5: two objects of one system were merged. Where the survivor belongs to no record, ours follows it, unseen: an empty
  * side is filled, and where both have a value the first-sync strategy decides. Where it has a record of its own, our link ends and its twins elsewhere wait for a
- * person: nobody here knows whether they are one person there too.
+ * person: nobody here knows whether they are one person there too. An object that became one of another type (a lead that
+ * was converted) ends its link in the same way.
  */
 export function decideMerged(record: SyncRecord, link: Link, observation: ObservationOf<'merged'>, rules: SyncRules): Decision {
-  const { system, intoObjectId, intoRecordId, readBeganAtMs } = observation;
+  const { system, intoObjectId, intoObject, intoRecordId, readBeganAtMs } = observation;
   const line = { event: 'merged', rule: 'D5', by: system, atMs: readBeganAtMs } as const;
+  if (intoObject !== undefined) {
+    // Another type has other fields and other references: neither the link nor what refers to the record goes there.
+    const whose = intoRecordId === undefined ? '' : ` and belongs to record ${intoRecordId}`;
+    return endLink(record, link, system, 'merged', {
+      ...line,
+      reason: `it became ${intoObject} ${intoObjectId}, which is an object of another type${whose}; its twins elsewhere are left alone`,
+    });
+  }
   if (intoRecordId === undefined && link.objectId !== undefined) {
     const followed: Link = {
       ...unseenLink(intoObjectId, Object.keys(rules.systems[system]?.fields ?? {})),

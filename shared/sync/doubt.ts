@@ -120,8 +120,8 @@ function isLateWrite(link: Link, field: string, now: FieldValue, seenNow: Presen
   if (seenNow.modifiedBy !== 'us') return false;
   const witness = seenNow.witnesses[field];
   if (witness !== undefined && sameValue(rules, field, witness.value, now)) return false;
-  return (link.spent ?? []).some(({ fields }) => {
+  return (link.spent ?? []).some(({ answeredAtMs, fields }) => {
     const written = fields[field];
-    return written !== undefined && sameValue(rules, field, written.value, now);
+    return answeredAtMs === undefined && written !== undefined && sameValue(rules, field, written.value, now);
   });
 }

@@ -1,3 +1,4 @@
+import type { LedgerLine } from './ledger.ts';
 import { ALIASES_MAX, unseenLink } from './link.ts';
 import type { PresentObservation } from './observation.ts';
 import type { Link, RecordField, SyncRecord } from './record.ts';
@@ -25,6 +26,17 @@ export function newRecord(
     if (theirs !== undefined && links[system] === undefined) links[system] = unseenLink(objectId, Object.keys(theirs.fields));
   }
   return { recordId, sync: rules.sync, version: 1, fields, links, holds: {} };
+}
+
+/** P1: values of fields that its system only receives. The record does not take them, and the ledger keeps them. */
+export function refusedAtFirst(observation: PresentObservation, rules: SyncRules): LedgerLine[] {
+  const { system, stampMs } = observation;
+  return Object.entries(observation.fields).flatMap(([field, value]): LedgerLine[] => {
+    if (value === null || rules.systems[system]?.fields[field] !== 'out') return [];
+    const atMs = observation.fieldTimesMs[field] ?? stampMs;
+    const reason = `${system} only receives this field`;
+    return [{ event: 'refused-edit', field, rule: 'P1', reason, by: system, atMs, to: null, lost: { value, by: system, atMs } }];
+  });
 }
 
 function observedLink(observation: PresentObservation, fields: Readonly<Record<string, RecordField>>): Link {

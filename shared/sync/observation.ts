@@ -51,14 +51,28 @@ export type Observation =
       readonly vectors?: Readonly<Record<string, VersionVector>>;
     })
   /** Confirmed by id to be deleted or archived: a tombstone was seen. */
-  | (ObservationBase & { readonly state: 'deleted'; readonly deletedAtMs: number })
+  | (ObservationBase & {
+      readonly state: 'deleted';
+      readonly deletedAtMs: number;
+      /** What others are known to have saved before, as with an object that is there. */
+      readonly witnesses?: Readonly<Record<string, FieldWitness>>;
+      /** The id of the record that made the object, where its tombstone carries one. */
+      readonly recordId?: string;
+    })
   /** Not found, and no tombstone either: never on its own proof of deletion. */
   | (ObservationBase & { readonly state: 'missing' })
   /** The id now stands for another object of the same system; `intoRecordId` when that one has a record already. */
-  | (ObservationBase & { readonly state: 'merged'; readonly intoObjectId: string; readonly intoRecordId?: string })
+  | (ObservationBase & {
+      readonly state: 'merged';
+      readonly intoObjectId: string;
+      /** The survivor's type, where it is another one. */
+      readonly intoObject?: string;
+      readonly intoRecordId?: string;
+    })
   /** There, but not one of the objects that take part: it does not meet the sync's filter. */
   | (ObservationBase & { readonly state: 'outside' })
   /** There, but what it shows is not fit to be taken in: it waits in quarantine. */
   | (ObservationBase & { readonly state: 'quarantined'; readonly reason: string });
 
+export type DeletedObservation = Extract<Observation, { state: 'deleted' }>;
 export type PresentObservation = Extract<Observation, { state: 'present' }>;

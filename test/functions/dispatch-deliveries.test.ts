@@ -2,8 +2,10 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { handleDeliveries } from '../../functions/deliver-changes/handle-deliveries.ts';
 import { dispatchDeliveries } from '../../functions/dispatch-deliveries/dispatch-deliveries.ts';
+import { syncNamed } from '../../functions/syncs.ts';
 import { deliveryEnvelopeSchema } from '../../shared/queue/delivery-message.ts';
 import { ledgerStore } from '../../shared/store/ledger-store.ts';
+import { waitingStore } from '../../shared/store/waiting-store.ts';
 import { interrupted, twoCrms } from './two-crms.ts';
 
 const crms = twoCrms();
@@ -17,8 +19,15 @@ async function streamed(recordId: string): Promise<DynamoDBRecord> {
   return { eventName: 'MODIFY', dynamodb: { NewImage: Object.fromEntries(image) } };
 }
 
-const dispatch = (records: readonly DynamoDBRecord[], senders = new Map(Object.entries(crms.deliveries))) =>
-  dispatchDeliveries(records, { ledgerOf: (tenant) => ledgerStore({ ...crms.context, tenant }), senders });
+const dispatch = (records: readonly DynamoDBRecord[], deliveries = new Map(Object.entries(crms.deliveries))) =>
+  dispatchDeliveries(records, {
+    ledgerOf: (tenant) => ledgerStore({ ...crms.context, tenant }),
+    waitingOf: (tenant) => waitingStore({ ...crms.context, tenant }),
+    objectTypeOf: (sync, system) => syncNamed(sync).sides[system]?.object,
+    changes: new Map(Object.entries(crms.changes)),
+    deliveries,
+    now: crms.clock.now,
+  });
 
 const sent = () => crms.deliveries.hubspot.sent.map(({ body }) => deliveryEnvelopeSchema.parse(JSON.parse(body)));
 
@@ -32,7 +41,7 @@ describe('a commit that the stream brings', () => {
   it('I6: becomes a ledger entry and a delivery to the system that lacks something', async () => {
     const ada = await editedPerson();
     const { version } = await crms.record(ada.recordId);
-    expect(await dispatch([await streamed(ada.recordId)])).toEqual({ entries: 1, deliveries: 1 });
+    expect(await dispatch([await streamed(ada.recordId)])).toEqual({ entries: 1, deliveries: 1, woken: 0 });
     expect(sent()).toMatchObject([
       { tenant: crms.context.tenant, sync: 'contacts', deliveries: [{ recordId: ada.recordId, attempts: 0 }] },
     ]);
@@ -51,6 +60,7 @@ describe('a commit that the stream brings', () => {
       tenant: crms.context.tenant,
       system: 'hubspot',
       deliveries: crms.deliveries.hubspot,
+      changes: crms.changes.hubspot,
       now: crms.clock.now,
       random: () => 0.5,
     };
@@ -70,7 +80,7 @@ describe('a commit that the stream brings', () => {
     });
     await crms.deliver('hubspot', [ada.recordId], { connector });
     images.push(await streamed(ada.recordId));
-    expect(await dispatch(images)).toEqual({ entries: 0, deliveries: 0 });
+    expect(await dispatch(images)).toEqual({ entries: 0, deliveries: 0, woken: 0 });
   });
 
   it('shares its message with the other commits of the batch', async () => {
@@ -85,7 +95,7 @@ describe('a commit that the stream brings', () => {
     crms.deliveries.hubspot.isDown = true;
     await expect(dispatch([record])).rejects.toThrow('SQS refused');
     crms.deliveries.hubspot.isDown = false;
-    expect(await dispatch([record])).toEqual({ entries: 1, deliveries: 1 });
+    expect(await dispatch([record])).toEqual({ entries: 1, deliveries: 1, woken: 0 });
   });
 
   it('for a system that has no queue is an error that says so', async () => {

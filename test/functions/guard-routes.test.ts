@@ -146,14 +146,14 @@ describe('G2: a frozen record', () => {
   it('is written again once a person has looked into it, and the ledger says who and why', async () => {
     const ada = await crms.linkedPerson();
     await crms.process('hubspot', [crms.edit('hubspot', ada.hubspot, { jobTitle: 'Countess' })]);
-    const { marks, ...record } = await crms.record(ada.recordId);
+    const record = await crms.record(ada.recordId);
     const frozen = {
       ...record,
       version: record.version + 1,
       frozen: { atMs: crms.clock.now(), rule: 'G2', reason: 'in circles' },
     };
     const note = { correlationId: 'test', lines: [], decidedAtMs: crms.clock.now() };
-    await crms.records.commitMany([commitOf(frozen, { rules: crms.sync.rules, nowMs: crms.clock.now(), marks, note })]);
+    await crms.records.commitMany([commitOf(frozen, { rules: crms.sync.rules, nowMs: crms.clock.now(), before: record, note })]);
     expect(await crms.dirty(ada.recordId)).toEqual([]);
 
     const path = { id: ada.recordId };

@@ -40,7 +40,7 @@ async function taken(objectId: string, sync: CompiledSync, observer: Observer = 
   if (decision.kind === 'changed') {
     const note = { correlationId: 'test', lines: decision.lines, decidedAtMs: crms.clock.now() };
     await crms.records.commitMany([
-      commitOf(decision.record, { rules: sync.rules, nowMs: crms.clock.now(), marks: record.marks, note }),
+      commitOf(decision.record, { rules: sync.rules, nowMs: crms.clock.now(), before: record, note }),
     ]);
   }
   crms.clock.advance(MINUTE_MS);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { sweepDeliveries } from '../../functions/sweep-deliveries/sweep-deliveries.ts';
 import { deliveryEnvelopeSchema } from '../../shared/queue/delivery-message.ts';
+import { waitingStore } from '../../shared/store/waiting-store.ts';
 import { dies, interrupted, twoCrms } from './two-crms.ts';
 
 const crms = twoCrms();
@@ -13,7 +14,10 @@ const sweep = (syncs = new Map([['contacts', crms.sync]])) =>
     syncs,
     records: crms.records,
     worklist: crms.worklist,
-    senders: new Map(Object.entries(crms.deliveries)),
+    waiting: waitingStore(crms.context),
+    firstSync: crms.firstSync,
+    changes: new Map(Object.entries(crms.changes)),
+    deliveries: new Map(Object.entries(crms.deliveries)),
     now: crms.clock.now,
     newId: randomUUID,
   });
@@ -32,11 +36,11 @@ describe('the sweep', () => {
   it('F30: finds what a lost message left behind, and sends it again', async () => {
     const ada = await forgotten();
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 1, resent: 1, ended: 0, oldestMs: TOO_LONG_MS + 1 });
+    expect(await sweep()).toEqual({ dirty: 1, resent: 1, ended: 0, oldestMs: TOO_LONG_MS + 1, woken: 0, cases: 0 });
     await crms.deliver('hubspot', resent());
     expect(crms.held('hubspot', ada.hubspot).jobTitle).toBe('Countess');
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0 });
+    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0, woken: 0, cases: 0 });
   });
 
   it('leaves alone what may still be on its way', async () => {
@@ -80,6 +84,6 @@ describe('the sweep', () => {
     await crms.process('hubspot', [crms.edit('hubspot', ada.hubspot, { jobTitle: 'Countess' })]);
     await crms.deliver('salesforce', [ada.recordId]);
     crms.clock.advance(TOO_LONG_MS + 1);
-    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0 });
+    expect(await sweep()).toEqual({ dirty: 0, resent: 0, ended: 0, oldestMs: 0, woken: 0, cases: 0 });
   });
 });

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { contactProperties } from '../../deploy/hubspot/contact-properties.ts';
+import { objectProperties } from '../../deploy/hubspot/object-properties.ts';
 import { type DeliverPorts, type DeliverResult, deliverChanges } from '../../functions/deliver-changes/deliver-changes.ts';
 import { type ProcessPorts, type ProcessResult, processChanges } from '../../functions/process-changes/process-changes.ts';
-import { syncNamed } from '../../functions/syncs.ts';
+import { isReferredTo } from '../../functions/references.ts';
+import { allSyncs, syncNamed } from '../../functions/syncs.ts';
 import { type HubSpotSimulator, startHubSpotSimulator } from '../../local/simulators/hubspot/hubspot-simulator.ts';
 import { defaultOrgSettings } from '../../local/simulators/salesforce/org-settings.ts';
 import { type SalesforceSimulator, startSalesforceSimulator } from '../../local/simulators/salesforce/salesforce-simulator.ts';
@@ -27,6 +28,7 @@ import { recordStore, type StoredRecord } from '../../shared/store/record-store.
 import { recordWorklist } from '../../shared/store/record-worklist.ts';
 import { schemaStore } from '../../shared/store/schema-store.ts';
 import type { Item, StoreContext } from '../../shared/store/table.ts';
+import { waitingStore } from '../../shared/store/waiting-store.ts';
 import type { ChangeHint } from '../../shared/sync/change-hint.ts';
 import { dirtySystems } from '../../shared/sync/delivery.ts';
 import type { FieldValue, FieldValues } from '../../shared/sync/field-value.ts';
@@ -235,7 +237,7 @@ export function twoCrms(): TwoCrms {
       appId: 660_001,
       clientSecret: 'secret',
       accessToken: 'pat-eu1-0001',
-      properties: contactProperties,
+      properties: objectProperties,
       behaviour: { searchLagMs: 0, searchLagSpreadMs: 0 },
       settings: { limits: false },
     });
@@ -326,6 +328,7 @@ export function twoCrms(): TwoCrms {
       rules: (more?.sync ?? sync).rules,
       records: crms.records,
       ...fresh().stores,
+      isReferredTo: isReferredTo((more?.sync ?? sync).name, allSyncs()),
       firstSync: crms.firstSync,
       isLive: () => Promise.resolve(true),
       now: clock.now,
@@ -339,6 +342,7 @@ export function twoCrms(): TwoCrms {
       rules: (more?.sync ?? sync).rules,
       records: crms.records,
       ...fresh().stores,
+      isReferredTo: isReferredTo((more?.sync ?? sync).name, allSyncs()),
       isLive: () => Promise.resolve(true),
       now: clock.now,
       newId: randomUUID,
@@ -402,7 +406,7 @@ export function twoCrms(): TwoCrms {
       objectId,
       kind: 'changed',
       by: 'unknown',
-      occurredAtMs: clock.now(),
+      occurredAtMs: more?.fields === undefined ? 0 : clock.now(), // one that only names an object does not say when it changed
       receivedAtMs: clock.now(),
       fields: {},
       correlationId: `test-${system}-${objectId}`,
@@ -471,6 +475,7 @@ function freshWorld(context: StoreContext) {
       duplicates: duplicateIndex(context),
       schemas: schemaStore(context),
       guards: guardStore(context),
+      waiting: waitingStore(context),
     },
     changes: queues(),
     deliveries: queues(),

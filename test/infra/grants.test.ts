@@ -63,8 +63,14 @@ const allowed: Record<string, Record<string, string[]>> = {
     RecordsTable: deliver,
     ConnectionsSalesforce: readSecret,
     DeliverySalesforceDeliveries: [...consume, ...send],
+    SalesforceProcessingChanges: send,
   },
-  DeliverToHubspot: { RecordsTable: deliver, ConnectionsHubspot: readSecret, DeliveryHubspotDeliveries: [...consume, ...send] },
+  DeliverToHubspot: {
+    RecordsTable: deliver,
+    ConnectionsHubspot: readSecret,
+    DeliveryHubspotDeliveries: [...consume, ...send],
+    HubspotProcessingChanges: send,
+  },
   Dispatch: {
     'RecordsTable stream': [
       'dynamodb:DescribeStream',
@@ -72,16 +78,27 @@ const allowed: Record<string, Record<string, string[]>> = {
       'dynamodb:GetShardIterator',
       'dynamodb:ListStreams',
     ],
-    RecordsTable: ['dynamodb:BatchWriteItem'],
+    RecordsTable: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
     DeliverySalesforceDeliveries: send,
     DeliveryHubspotDeliveries: send,
+    SalesforceProcessingChanges: send,
+    HubspotProcessingChanges: send,
     DeliveryStreamFailures: ['sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:SendMessage'],
   },
   Sweep: {
-    RecordsTable: ['dynamodb:BatchGetItem'],
+    RecordsTable: [
+      'dynamodb:BatchGetItem',
+      'dynamodb:BatchWriteItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:PartiQLUpdate',
+      'dynamodb:PutItem',
+      'dynamodb:Query',
+    ],
     'RecordsTable/index/dirty': ['dynamodb:Query'],
     DeliverySalesforceDeliveries: send,
     DeliveryHubspotDeliveries: send,
+    SalesforceProcessingChanges: send,
+    HubspotProcessingChanges: send,
   },
   OperatorApi: {
     RecordsTable: [

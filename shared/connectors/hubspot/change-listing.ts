@@ -5,7 +5,7 @@ import { mustStartOver, resumeAfterPage } from '../poll-run.ts';
 import { askedAtTheirs } from '../transport.ts';
 import { type ChangePosition, readCursor, type SearchPosition } from './change-cursor.ts';
 import { type ReadTarget, readRows } from './object-read.ts';
-import { lastModifiedProperty } from './row.ts';
+import { lastModifiedProperty, mergedIds } from './row.ts';
 import { type FoundRow, type SearchFilter, searchPage } from './search.ts';
 
 /** Archived pages (100 rows each) per run: the listing has no time filter, and an old account's is long. */
@@ -49,7 +49,11 @@ async function searchedPage(
 
   const step = nextSearch(at, page);
   const resumeMs = resumeAfterPage(at.resumeMs, { fromMs: at.fromMs, toMs: step.next?.fromMs, askedAtMs, overlapMs });
-  const rows = step.rows.map((row) => row.state);
+  // No listing shows what was merged away; the survivor names it, and a merge moves the survivor's stamp.
+  const rows = step.rows.flatMap((row): ObjectState[] => [
+    row.state,
+    ...mergedIds(row).map((objectId): ObjectState => ({ state: 'merged', objectId, intoObjectId: row.objectId })),
+  ]);
   if (step.next === undefined) {
     return pageAt(rows, { ...position, search: undefined, nextFromMs: resumeMs ?? at.fromMs, archivePages: 0 }, false);
   }

@@ -3,7 +3,7 @@ import { isObject, requiredList, textAt } from '../answer-shape.ts';
 import type { ApiClient } from '../api-client.ts';
 import { batchesOf } from '../batched-write.ts';
 import type { ObjectState } from '../connector.ts';
-import { type HubSpotRow, lastModifiedProperty, mergedIds, presentState, readRow } from './row.ts';
+import { type HubSpotRow, lastModifiedProperty, mergedIds, presentState, readRow, valuesOf } from './row.ts';
 
 export const READ_SIZE_MAX = 100;
 const OBJECT_ID = /^\d{1,20}$/;
@@ -61,18 +61,21 @@ async function statesOfUnanswered(
 ): Promise<Map<string, ObjectState>> {
   const states = new Map<string, ObjectState>();
   if (ids.length === 0) return states;
-  const rows = await batchRead(target, ids, { properties: propertiesToAsk(target.object, []), archived: true });
-  const archived = new Map(rows.map((row) => [row.objectId, row.archivedAtMs]));
+  const rows = await batchRead(target, ids, { properties: propertiesToAsk(target.object, fields), archived: true });
+  const archived = new Map(rows.map((row) => [row.objectId, row]));
   const archivedSurvivorOf = survivors(rows);
   for (const group of batchesOf(ids, SINGLE_READS_AT_ONCE)) {
     const found = await Promise.all(group.map((id) => readSingle(target, id, fields)));
     group.forEach((id, i) => {
       const row = found[i];
-      const archivedAtMs = archived.get(id);
+      const tombstone = archived.get(id);
       const survivor = row !== undefined && row.objectId !== id ? row.objectId : archivedSurvivorOf.get(id);
       if (survivor !== undefined) states.set(id, { state: 'merged', objectId: id, intoObjectId: survivor });
       else if (row !== undefined) states.set(id, presentState(row, fields));
-      else if (archivedAtMs !== undefined) states.set(id, { state: 'deleted', objectId: id, deletedAtMs: archivedAtMs });
+      else if (tombstone?.archivedAtMs !== undefined) {
+        const values = valuesOf(tombstone.properties, fields, 'leave-out');
+        states.set(id, { state: 'deleted', objectId: id, deletedAtMs: tombstone.archivedAtMs, values });
+      }
       else states.set(id, { state: 'missing', objectId: id });
     });
   }

@@ -1,7 +1,7 @@
 import { isObject } from '../answer-shape.ts';
 import type { HttpAnswer } from '../transport.ts';
-import { type ReadTarget, readRows, readStates } from './object-read.ts';
-import { type HubSpotRow, lastModifiedProperty, type PresentState, presentState } from './row.ts';
+import { propertiesToAsk, type ReadTarget, readRows, readStates } from './object-read.ts';
+import { type HubSpotRow, type PresentState, presentState } from './row.ts';
 
 /** HubSpot: developers.hubspot.com/docs/api-reference/search/guide */
 export const SEARCH_PAGE_SIZE = 200;
@@ -62,7 +62,7 @@ function searchBody(object: string, query: SearchQuery, fields: readonly string[
   return {
     filterGroups: [{ filters: query.filters }],
     sorts: [{ propertyName: query.sortBy, direction: 'ASCENDING' }],
-    properties: [...new Set([lastModifiedProperty(object), 'hs_object_id', ...fields])],
+    properties: propertiesToAsk(object, fields),
     limit: SEARCH_PAGE_SIZE,
   };
 }

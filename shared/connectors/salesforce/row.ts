@@ -1,4 +1,4 @@
-import type { NativeValue } from '../../sync/change-hint.ts';
+import type { NativeValue, NativeValues } from '../../sync/change-hint.ts';
 import { isObject } from '../answer-shape.ts';
 import type { ObjectState } from '../connector.ts';
 import { recordId18 } from './record-id.ts';
@@ -35,7 +35,7 @@ export function rowReader(fields: readonly string[], ourUserId: string | undefin
       const winner = typeof MasterRecordId === 'string' ? recordId18(MasterRecordId) : undefined;
       const state: ObjectState =
         winner === undefined
-          ? { state: 'deleted', objectId, deletedAtMs: stampMs }
+          ? { state: 'deleted', objectId, deletedAtMs: stampMs, values: valuesOf(row, fields) }
           : { state: 'merged', objectId, intoObjectId: winner };
       return { objectId, stampMs, state };
     }
@@ -44,19 +44,23 @@ export function rowReader(fields: readonly string[], ourUserId: string | undefin
     if (contact !== undefined) {
       return { objectId, stampMs, state: { state: 'merged', objectId, intoObjectId: contact, intoObject: 'Contact' } };
     }
-    const values: [string, NativeValue][] = [];
-    for (const field of fields) {
-      const value = nativeValue(row[field]);
-      if (value !== undefined) values.push([field, value]);
-    }
     const modifiedBy =
       ourUserId === undefined || LastModifiedById === undefined ? 'unknown' : LastModifiedById === ourUserId ? 'us' : 'other';
     return {
       objectId,
       stampMs,
-      state: { state: 'present', objectId, values: Object.fromEntries(values), stampMs, modifiedBy },
+      state: { state: 'present', objectId, values: valuesOf(row, fields), stampMs, modifiedBy },
     };
   };
+}
+
+function valuesOf(row: Readonly<Record<string, unknown>>, fields: readonly string[]): NativeValues {
+  return Object.fromEntries(
+    fields.flatMap((field): [string, NativeValue][] => {
+      const value = nativeValue(row[field]);
+      return value === undefined ? [] : [[field, value]];
+    }),
+  );
 }
 
 /** Undefined for a compound value (an address object): it is read-only and its parts are fields of their own. */

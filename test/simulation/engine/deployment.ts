@@ -170,13 +170,14 @@ export class Deployment {
     return [...this.queues].flatMap(([url, queue]) => queue.deadLetters.map(({ body }) => ({ queue: url, body })));
   }
 
-  /** An operator puts dead letters back, as the runbook says. @returns how many. */
-  redrive(): number {
+  /** An operator puts dead letters back, as the runbook says, but for those that nobody could handle. @returns how many. */
+  redrive(isPoison: (body: string) => boolean = () => false): number {
     let count = 0;
     for (const queue of this.queues.values()) {
       const { deadLetterQueue } = queue;
       for (let taken = deadLetterQueue?.receive(10) ?? []; taken.length > 0; taken = deadLetterQueue?.receive(10) ?? []) {
         for (const { id, receipt, body } of taken) {
+          if (isPoison(body)) continue; // it stays, out of sight for a while
           queue.send({ body });
           deadLetterQueue?.delete(id, receipt);
           count += 1;

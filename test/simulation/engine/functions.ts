@@ -7,6 +7,7 @@ import { pollChanges } from '../../../functions/poll-changes/poll-changes.ts';
 import { handleHints } from '../../../functions/process-changes/handle-hints.ts';
 import { hintsOfMessage } from '../../../functions/process-changes/hint-message.ts';
 import { receiveWebhook } from '../../../functions/receive-hubspot-webhook/receive-webhook.ts';
+import { isReferredTo } from '../../../functions/references.ts';
 import { sweepDeliveries } from '../../../functions/sweep-deliveries/sweep-deliveries.ts';
 import type { CompiledSync } from '../../../shared/config/compiled-sync.ts';
 import { gatherMessages } from '../../../shared/queue/message-batch.ts';
@@ -21,6 +22,7 @@ import { recordStore } from '../../../shared/store/record-store.ts';
 import { recordWorklist } from '../../../shared/store/record-worklist.ts';
 import { schemaStore } from '../../../shared/store/schema-store.ts';
 import type { StoreContext } from '../../../shared/store/table.ts';
+import { waitingStore } from '../../../shared/store/waiting-store.ts';
 import type { ModelQueue } from '../ports/model-queue.ts';
 import type { ModelTable } from '../ports/model-table.ts';
 import { queueClient } from '../ports/queue-client.ts';
@@ -100,6 +102,14 @@ function storesOf(context: StoreContext) {
     duplicates: duplicateIndex(context),
     schemas: schemaStore(context),
     guards: guardStore(context),
+    waiting: waitingStore(context),
+  };
+}
+
+function sendersOf({ systems }: Ground, sender: Reach['sender']) {
+  return {
+    changes: new Map(systems.map((system) => [system, sender(changesUrl(system))])),
+    deliveries: new Map(systems.map((system) => [system, sender(deliveriesUrl(system))])),
   };
 }
 
@@ -134,6 +144,7 @@ export function processFunction(system: string, ground: Ground): FunctionSpec<re
             connector,
             records,
             ...stores,
+            isReferredTo: isReferredTo(name, ground.syncs.values()),
             firstSync,
             isLive: () => isLive(name),
             now,
@@ -166,6 +177,7 @@ export function deliverFunction(system: string, ground: Ground): FunctionSpec<re
           tenant: ground.tenant,
           system,
           deliveries: sender(url),
+          changes: sender(changesUrl(system)),
           portsFor: (name) => ({
             system,
             sync: syncNamed(ground, name),
@@ -173,6 +185,7 @@ export function deliverFunction(system: string, ground: Ground): FunctionSpec<re
             connector,
             records,
             ...stores,
+            isReferredTo: isReferredTo(name, ground.syncs.values()),
             isLive: () => firstSync.listingDone(name, system),
             now,
             newId: ground.newId,
@@ -192,9 +205,16 @@ export function dispatchFunction(ground: Ground): FunctionSpec<readonly DynamoDB
     name: 'dispatch',
     timeoutMs: MINUTE_MS / 2,
     start(container) {
-      const { context, sender } = reachOf(container, ground);
-      const senders = new Map(ground.systems.map((system) => [system, sender(deliveriesUrl(system))]));
-      return (records) => dispatchDeliveries(records, { ledgerOf: (tenant) => ledgerStore({ ...context, tenant }), senders });
+      const { context, sender, now } = reachOf(container, ground);
+      const queues = sendersOf(ground, sender);
+      return (records) =>
+        dispatchDeliveries(records, {
+          ledgerOf: (tenant) => ledgerStore({ ...context, tenant }),
+          waitingOf: (tenant) => waitingStore({ ...context, tenant }),
+          objectTypeOf: (sync, of) => ground.syncs.get(sync)?.sides[of]?.object,
+          ...queues,
+          now,
+        });
     },
   };
 }
@@ -211,7 +231,9 @@ export function sweepFunction(ground: Ground): FunctionSpec<undefined, unknown> 
           syncs: ground.syncs,
           records: recordStore(context),
           worklist: recordWorklist(context),
-          senders: new Map(ground.systems.map((system) => [system, sender(deliveriesUrl(system))])),
+          waiting: waitingStore(context),
+          firstSync: firstSyncStore(context),
+          ...sendersOf(ground, sender),
           now,
           newId: ground.newId,
         });

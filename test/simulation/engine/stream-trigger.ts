@@ -16,7 +16,7 @@ export interface StreamTriggerOptions {
 const SHARDS = 2;
 const BATCH = 100;
 /** As infra/delivery.ts sets them. */
-const RETRIES = 5;
+const RETRIES = 50;
 const RETRY_MS = 1_000;
 
 interface Shard {

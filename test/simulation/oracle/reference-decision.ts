@@ -61,7 +61,8 @@ export function referenceDecision(facts: Facts): Outcome {
   if (record !== undefined && same(held, now.value) && !countsTwice && !isItsOwn) return { what: 'agree' };
 
   if ('never' in seen) {
-    if (now.value === null || !facts.admitted) return { what: 'keep', lost: false };
+    if (now.value === null) return { what: 'keep', lost: false };
+    if (!facts.admitted) return { what: 'keep', lost: true };
     if (held === null) return { what: 'take', value: now.value };
     const objection = objectionOf(facts, held);
     if (objection !== undefined) return objection;
@@ -147,7 +148,12 @@ function contest(facts: Facts, base: Value, record: Edit, strategy: ReferenceStr
       if (base !== null && (!isFilled(now) || !isFilled(record))) return { what: 'hold' };
       const [from, kept, to] = [numberOf(base ?? 0), numberOf(record.value ?? 0), numberOf(now.value ?? 0)];
       if (from === undefined || kept === undefined || to === undefined) return { what: 'hold' };
-      return { what: 'take', value: kept + to - from };
+      const sum = kept + to - from;
+      // Nobody wrote the sum, so nobody's edit can be refused for it.
+      const isBeyond = facts.policies.some(
+        ({ kind, bound = 0 }) => (kind === 'never-below' && sum < bound) || (kind === 'never-above' && sum > bound),
+      );
+      return isBeyond ? { what: 'hold' } : { what: 'take', value: sum };
     }
     case 'set-union': {
       const before = members(base);

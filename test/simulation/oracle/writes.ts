@@ -7,6 +7,9 @@ import { type Case, type Say, shown } from './evidence.ts';
 const WRITES_PER_EDIT = 2;
 /** What the loop breaker lets pass before it stops a record, and what faults of transport may repeat. */
 const WRITES_FREE = 8;
+/** Tries of one and the same write within an hour, however often its outcome stays unknown: claims last two minutes. */
+const TRIES_PER_HOUR = 40;
+const HOUR_MS = 3_600_000;
 /** Time from the look for twins to the create: the slowest call, and a queue between. */
 const CREATE_TAKES_MS = 5 * 60_000;
 
@@ -14,6 +17,7 @@ const CREATE_TAKES_MS = 5 * 60_000;
 export function judgeWriteCounts(facts: Case, say: Say): void {
   const edits = new Map<string, number>(); // by group and field
   const writes = new Map<string, { count: number; late: number; last: string; system: string; field: string; group: string }>();
+  const tries = new Map<string, number[]>();
   for (const change of facts.evidence.changes) {
     const group = facts.groupOfObject(change.system, change.objectId);
     if (change.author.by !== 'concord') {
@@ -24,6 +28,11 @@ export function judgeWriteCounts(facts: Case, say: Say): void {
       if (isWhole) add(edits, `${group} *`);
       continue;
     }
+    const attempt = `${change.system} ${change.objectId} ${shown(change.sent)}`;
+    const times = [...(tries.get(attempt) ?? []).filter((atMs) => change.atMs - atMs < HOUR_MS), change.atMs];
+    tries.set(attempt, times);
+    if (times.length === TRIES_PER_HOUR + 1)
+      say('I3', `Concord wrote ${shown(change.sent)} to ${change.system} ${change.objectId} ${times.length} times within an hour`, change.atMs);
     for (const [native, value] of Object.entries(change.sent ?? {})) {
       const field = facts.fieldOf(change.system, native);
       if (field === undefined) continue;
@@ -53,7 +62,13 @@ export function judgeCreates(facts: Case, say: Say): void {
     const recordId = change.sent?.[own?.setup.externalIdField ?? ''];
     const key = `${change.system} ${String(recordId)}`;
     const first = made.get(key);
-    if (first !== undefined)
+    // Whoever deletes an object before its create was answered is not heard: it is made again.
+    const wasDeleted =
+      first !== undefined &&
+      facts
+        .changesOf(first.system, first.objectId)
+        .some((one) => one.seq < change.seq && (one.kind === 'delete' || one.kind === 'merged-away') && one.author.by !== 'concord');
+    if (first !== undefined && !wasDeleted)
       say(
         'I4',
         `${change.system} ${first.objectId} and ${change.objectId} were both made for record ${shown(recordId)}`,

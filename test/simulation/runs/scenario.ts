@@ -20,6 +20,8 @@ export interface Stage {
   lags(system: string, lagMs: number, fromMs: number, untilMs: number): void;
   /** Notifications that are lost. */
   loses(is: (change: LoggedChange) => boolean): void;
+  /** How long the notification about a change takes, ms; undefined: as ever. */
+  delays(by: (change: LoggedChange) => number | undefined): void;
 }
 
 /** A short story that is walked: told once undisturbed, then again with a death at each of its calls. */

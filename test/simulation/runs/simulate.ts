@@ -9,6 +9,7 @@ import { Workers } from './workers.ts';
 const USAGE = `npm run simulate -- [options]
   --seeds N      how many seeds to run (200)
   --from S       the first seed (1)
+  --world NAME   lively (all faults, all kinds of fields) or plain (few faults, text fields; quick to read)
   --minutes M    stop after so long
   --stop N       stop after so many failing seeds (20)
   --json         a summary as JSON on stdout
@@ -34,15 +35,18 @@ const { values: args } = parseArgs({
     tape: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     keep: { type: 'string' },
+    world: { type: 'string', default: 'lively' },
     help: { type: 'boolean', default: false },
   },
 });
 const count = z.coerce.number().int().nonnegative();
-const keptTape = z.object({ tape: z.record(z.string(), z.array(z.tuple([z.number(), z.number()]))) });
+const keptTape = z.object({ world: z.string(), tape: z.record(z.string(), z.array(z.tuple([z.number(), z.number()]))) });
 
 if (args.help) process.stdout.write(USAGE);
-else if (args.tape !== undefined) await tell({ tape: keptTape.parse(JSON.parse(readFileSync(args.tape, 'utf8'))).tape });
-else if (args.shrink) await shrinkSeed(count.parse(args.from));
+else if (args.tape !== undefined) {
+  const { tape, world } = keptTape.parse(JSON.parse(readFileSync(args.tape, 'utf8')));
+  await tell({ tape }, world);
+} else if (args.shrink) await shrinkSeed(count.parse(args.from));
 else if (args.story) await tell({ seed: count.parse(args.from) });
 else await simulate();
 
@@ -65,7 +69,7 @@ async function simulate(): Promise<void> {
     for (let seed = from; seed < from + seeds && performance.now() < endMs; seed += 1)
       yield { do: 'seed', seed, twice: seed % TWICE_EVERY === 0 };
   }
-  const workers = new Workers();
+  const workers = new Workers(undefined, { world: args.world });
   try {
     await workers.run(tasks(), (answer) => {
       if (answer.did !== 'seed') throw new Error(answer.did === 'failed' ? answer.problem : `unexpected answer ${answer.did}`);
@@ -118,8 +122,8 @@ async function simulate(): Promise<void> {
   process.exitCode = failing.size > 0 ? 1 : 0;
 }
 
-async function tell(from: Extract<Task, { do: 'tell' }>['from']): Promise<void> {
-  const workers = new Workers(1);
+async function tell(from: Extract<Task, { do: 'tell' }>['from'], world = args.world): Promise<void> {
+  const workers = new Workers(1, { world });
   try {
     const answer = await workers.one({ do: 'tell', from, storyLines: STORY_LINES });
     if (answer.did !== 'tell') throw new Error(answer.did === 'failed' ? answer.problem : `unexpected answer ${answer.did}`);
@@ -133,7 +137,7 @@ async function tell(from: Extract<Task, { do: 'tell' }>['from']): Promise<void> 
 }
 
 async function shrinkSeed(seed: number): Promise<void> {
-  const workers = new Workers(1);
+  const workers = new Workers(1, { world: args.world });
   try {
     const found = await workers.one({ do: 'seed', seed, twice: false });
     if (found.did !== 'seed') throw new Error(found.did === 'failed' ? found.problem : `unexpected answer ${found.did}`);
@@ -157,6 +161,7 @@ async function shrinkSeed(seed: number): Promise<void> {
       invariant,
       name: args.keep,
       message: broken[0]?.message ?? violation.message,
+      world: args.world,
       seed,
       tape: small.tape,
     };

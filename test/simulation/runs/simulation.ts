@@ -124,6 +124,8 @@ export class Simulation<World extends RunWorld> {
     const endMs = fromMs + LIVENESS_MS + BACKOFF_MAX_MS + VISIBILITY_MS;
     while (scheduler.now() < endMs) {
       await this.runUntil(scheduler.now() + MINUTE_MS);
+      // What the faults had all but given up dies now; an operator puts it back.
+      if (scheduler.now() < fromMs + LIVENESS_MS) deployment.redrive((body) => world.isPoison(body));
       const quiet = deployment.isIdle && deployment.messagesWaiting === 0 && world.underway === 0;
       if (quiet && scheduler.now() >= fromMs + leastMs) break;
     }

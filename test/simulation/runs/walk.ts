@@ -124,6 +124,9 @@ export async function playScenario(scenario: Scenario, death?: Death, storyLines
       loses(is: (change: LoggedChange) => boolean) {
         world.script.loses = is;
       },
+      delays(by) {
+        world.script.delays = by;
+      },
     };
   }
 }

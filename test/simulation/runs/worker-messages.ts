@@ -37,6 +37,8 @@ export interface KeptTape {
   readonly name: string;
   /** What was wrong, as the oracle said it then. */
   readonly message: string;
+  /** The world it was found in: the draws of one mean nothing in another. */
+  readonly world: string;
   readonly seed: number;
   readonly tape: PackedTape;
 }

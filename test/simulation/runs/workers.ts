@@ -13,12 +13,19 @@ export const WORKERS = Math.min(2, availableParallelism());
 export class Workers {
   private readonly processes: ChildProcess[];
 
-  /** @param mutant - planted in each of them. */
-  constructor(count = WORKERS, mutant?: string) {
+  /** @param plan - what is planted in each of them, and in which world they simulate. */
+  constructor(
+    count = WORKERS,
+    { mutant, world }: { readonly mutant?: string | undefined; readonly world?: string | undefined } = {},
+  ) {
     this.processes = Array.from({ length: count }, () =>
       fork(WORKER, {
         execArgv: ['--import', HOOKS],
-        env: { ...process.env, ...(mutant !== undefined && { CONCORD_MUTANT: mutant }) },
+        env: {
+          ...process.env,
+          ...(mutant !== undefined && { CONCORD_MUTANT: mutant }),
+          ...(world !== undefined && { CONCORD_WORLD: world }),
+        },
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
         serialization: 'advanced',
       }),

@@ -1,13 +1,19 @@
+import { recordId18 } from '../../../shared/connectors/salesforce/record-id.ts';
 import type { NativeValue } from '../../../shared/sync/change-hint.ts';
 import { type CrmChange, toldFields } from './crm-log.ts';
 
 // Change events as Event Relay puts them on a partner event bus. Salesforce: Change Data Capture Developer Guide, "Change Event Header
 // Fields" and "Change Event Body Fields".
 
-export const ORGANISATION = '00D5g000004ABCDEA2';
-const OTHER_ORGANISATION = '00D5g000004ZYXWEA4';
-export const OUR_USER = '0055g00000AAAAAAA4';
-const A_PERSON = '0055g00000BBBBBAA4';
+export const ORGANISATION = checked('00D5g000004ABCD');
+const OTHER_ORGANISATION = checked('00D5g000004ZYXW');
+export const OUR_USER = checked('0055g00000AAAAA');
+const A_PERSON = checked('0055g00000BBBBB');
+
+/** The 18-character form. */
+function checked(id: string): string {
+  return recordId18(id) ?? id;
+}
 
 /** How an event is written down. */
 export interface EventForm {

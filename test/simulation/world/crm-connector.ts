@@ -140,7 +140,7 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
           message: `${written.field} is taken by ${written.existingObjectId}`,
         };
       case 'rejected':
-        faults.took('F28');
+        faults.happened('F28');
         return written;
       case 'written': {
         if (crm.family === 'salesforce') return { outcome: 'written', objectId: written.objectId };
@@ -284,12 +284,13 @@ function changePage(
   const askedAtMs = crm.clock();
   const found: { state: ObjectState; stampMs: number; objectId: string }[] = [];
   for (const objectId of crm.ids(object)) {
-    const stampMs = crm.listedStampMs(objectId);
+    // HubSpot lists nothing that was merged away; its survivor names it, and is listed when it was merged.
+    const survivorId = crm.family === 'hubspot' ? crm.mergedInto(objectId) : undefined;
+    const stampMs = crm.listedStampMs(survivorId ?? objectId);
     if (stampMs === undefined || stampMs < position.fromMs) continue;
     if (position.afterId !== undefined && stampMs === position.fromMs && !isAfter(objectId, position.afterId)) continue;
     const state = crm.listed(objectId, fields);
-    // HubSpot lists what it archived, and says nothing of what was merged away.
-    if (state === undefined || state.state === 'missing' || (state.state === 'merged' && crm.family === 'hubspot')) continue;
+    if (state === undefined || state.state === 'missing') continue;
     found.push({ state, stampMs, objectId });
   }
   found.sort((a, b) => a.stampMs - b.stampMs || (isAfter(a.objectId, b.objectId) ? 1 : -1));

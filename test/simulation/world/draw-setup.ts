@@ -144,7 +144,7 @@ export function drawSetup(chooser: Chooser, faults: FaultStrengths = {}, wishes:
       stampResolutionMs: isStrict ? 1_000 : 1,
       readLagMs: (faults.F36 ?? 0) > 0 ? draw([0, 500, 2_000]) : 0,
       listLagMs: (faults.F09 ?? 0) > 0 ? draw([0, 5_000, 30_000]) : 0,
-      skewMs: (faults.F10 ?? 0) > 0 ? draw([0, 400, -400, 5_000, -5_000, 60_000, -60_000]) : 0,
+      skewMs: (faults.F10 ?? 0) > 0 ? draw([0, 400, -400, 5_000, -5_000, 60_000, -60_000, 900_000, -900_000]) : 0,
       mergeMintsNewId: draw([true, false]),
       mergedIdsTakeWrites: draw([false, true]),
       fields: FIELDS.map((field) => nativeField(one.family, field, faults, chooser)),

@@ -445,16 +445,19 @@ export class ModelCrm {
     if (version.deleted) {
       if (row.mergedInto !== undefined && this.rows.has(row.mergedInto))
         return { state: 'merged', objectId, intoObjectId: this.survivorOf(row).objectId };
-      return { state: 'deleted', objectId, deletedAtMs: version.stampMs };
+      return { state: 'deleted', objectId, deletedAtMs: version.stampMs, values: this.shownValues(version, fields) };
     }
-    const names = fields ?? Object.keys(version.values);
     return {
       state: 'present',
       objectId,
-      values: Object.fromEntries(names.map((name) => [name, this.retired.has(name) ? null : (version.values[name] ?? null)])),
+      values: this.shownValues(version, fields),
       stampMs: version.stampMs,
       modifiedBy: this.family === 'hubspot' ? 'unknown' : version.lastBy === 'concord' ? 'us' : 'other',
     };
+  }
+
+  private shownValues({ values }: Version, fields: readonly string[] = Object.keys(values)): Record<string, NativeValue> {
+    return Object.fromEntries(fields.map((name) => [name, this.retired.has(name) ? null : (values[name] ?? null)]));
   }
 
   private survivorOf(row: Row): Row {

@@ -7,6 +7,7 @@ import type { FieldValue } from '../../../../shared/sync/field-value.ts';
 import type { LedgerEntry } from '../../../../shared/sync/ledger.ts';
 import type { ModelTable } from '../../ports/model-table.ts';
 import type { Violation } from '../run-report.ts';
+import { nativeName, type PlainField } from './draw-config.ts';
 import type { PersonEdit, PlainWorld } from './plain-world.ts';
 
 interface Stored {
@@ -21,7 +22,9 @@ const WRITES_PER_EDIT = 2;
 /** Judges a plain world from its logs and the table, without asking the engine what it thinks. */
 export class PlainOracle {
   private readonly world: PlainWorld;
-  private readonly waiting = new Set<string>();
+  /** Records in which nothing waited for a person before the full pass, and their objects. */
+  private readonly settled = new Set<string>();
+  private readonly quiet = new Set<string>();
   private readonly logged = new Map<string, number>(); // changes in each system's log before the full pass
 
   constructor(world: PlainWorld) {
@@ -30,12 +33,17 @@ export class PlainOracle {
 
   /** Remembers what waits for a person before the pass: it may be tried again by being looked at. */
   beforePass(table: ModelTable): void {
-    this.waiting.clear();
+    this.settled.clear();
+    this.quiet.clear();
     for (const record of readTable(table).records.values()) {
-      const links = Object.values(record.links);
+      const links = Object.entries(record.links);
       const waits =
-        record.frozen !== undefined || Object.keys(record.holds).length > 0 || links.some((link) => link.refusal !== undefined);
-      if (waits) this.waiting.add(record.recordId);
+        record.frozen !== undefined ||
+        Object.keys(record.holds).length > 0 ||
+        links.some(([, link]) => link.refusal !== undefined);
+      if (waits) continue;
+      this.settled.add(record.recordId);
+      for (const [system, { objectId }] of links) if (objectId !== undefined) this.quiet.add(`${system}:${objectId}`);
     }
     for (const [system, crm] of this.world.crms) this.logged.set(system, crm.log.length);
   }
@@ -46,9 +54,10 @@ export class PlainOracle {
     for (const [system, crm] of this.world.crms) {
       for (const change of crm.log.slice(this.logged.get(system) ?? 0)) {
         const isNothing = change.kind === 'update' && Object.keys(change.fields).length === 0;
-        const recordId = crm.valuesOf(change.objectId)?.[crm.externalIdField];
-        if (change.by !== 'concord' || isNothing || this.waiting.has(String(recordId))) continue;
-        const message = `a full pass after all was quiet made a write: ${change.kind} of ${system} ${change.objectId} (record ${recordId}): ${JSON.stringify(change.fields)}`;
+        const madeFor = String(change.fields[crm.externalIdField]?.after);
+        const wasQuiet = change.kind === 'create' ? this.settled.has(madeFor) : this.quiet.has(`${system}:${change.objectId}`);
+        if (change.by !== 'concord' || isNothing || !wasQuiet) continue;
+        const message = `a full pass after all was quiet made a write: ${change.kind} of ${system} ${change.objectId}: ${JSON.stringify(change.fields)}`;
         violations.push({ invariant: 'I1', message, atMs });
       }
     }
@@ -64,6 +73,7 @@ export class PlainOracle {
     for (const sync of syncs.values()) {
       this.judgeAgreement(sync, stored, say);
       this.judgeEdits(sync, stored, say);
+      this.judgePhantoms(stored, say);
     }
     this.judgeCreates(say);
     this.judgeWrites(say);
@@ -161,6 +171,34 @@ export class PlainOracle {
         'I2',
         `${edit.system} ${edit.objectId}: ${JSON.stringify(edit.value)} in ${edit.field}, saved at ${edit.atMs}, was written over at ${over.atMs} and is named nowhere`,
       );
+    }
+  }
+
+  /** I13: an edit is decided as often as a person made it. What was never saved there, or is counted again, is a phantom. */
+  private judgePhantoms({ records, ledger }: Stored, say: Say): void {
+    const decided = new Map<string, number>();
+    for (const { recordId, lines } of ledger) {
+      for (const { event, rule, by, field, to } of lines) {
+        const isEdit = event === 'changed' && (rule === 'O6' || rule.startsWith('O7'));
+        if (!isEdit || typeof to !== 'string') continue;
+        const key = JSON.stringify([recordId, by, field, to]);
+        decided.set(key, (decided.get(key) ?? 0) + 1);
+      }
+    }
+    for (const [key, times] of decided) {
+      const [recordId, system, field, value]: [string, string, PlainField, string] = JSON.parse(key);
+      const crm = this.world.crms.get(system);
+      const link = records.get(recordId)?.links[system];
+      if (crm === undefined || link?.objectId === undefined || link.aliases !== undefined) continue;
+      const name = nativeName(crm.kind, field);
+      const saved = crm.log.filter(
+        (change) => change.by === 'person' && change.objectId === link.objectId && change.fields[name]?.after === value,
+      );
+      if (times > saved.length)
+        say(
+          'I13',
+          `${system} ${link.objectId}: ${JSON.stringify(value)} in ${field} was saved ${saved.length} times and decided ${times} times`,
+        );
     }
   }
 

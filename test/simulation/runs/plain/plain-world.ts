@@ -47,6 +47,8 @@ export interface PersonEdit {
 export interface PlainScript {
   readLagMs?: (system: string) => number;
   loses?: (change: LoggedChange) => boolean;
+  /** How long the notification about a change takes, ms; undefined: as ever. */
+  delays?: (change: LoggedChange) => number | undefined;
   stores?: ((system: string, field: string, value: string) => string) | undefined;
 }
 
@@ -333,7 +335,8 @@ export class PlainWorld implements RunWorld {
     const copies = this.fires('F01 duplicate', this.faults.duplicate) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const times = this.fires('F02 late', this.faults.late) ? LATE_MS : DELIVERY_MS;
-      this.deliver(change, times[chooser.choose(times.length, 'notification')] ?? 0);
+      const drawnMs = times[chooser.choose(times.length, 'notification')] ?? 0;
+      this.deliver(change, this.script.delays?.(change) ?? drawnMs);
     }
   }
 

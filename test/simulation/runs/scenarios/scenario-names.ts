@@ -16,4 +16,8 @@ export const SCENARIO_NAMES: readonly string[] = [
   'first-link-with-an-empty-side',
   'three-agree',
   'update-against-delete',
+  'stale-read-after-a-poll',
+  'very-late-write',
+  'held-and-written-over',
+  'own-write-beside-an-edit',
 ];

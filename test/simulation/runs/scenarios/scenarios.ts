@@ -181,4 +181,60 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     objects: -1,
   },
+  {
+    name: 'stale-read-after-a-poll',
+    about: 'only a poll tells of an edit, and the read that follows still shows what was there before it',
+    kinds: TWO,
+    readLagMs: 2_000,
+    play(stage) {
+      stage.loses(({ by }) => by === 'person');
+      stage.lags('hubspot', 1_900, 39_000, 42_000);
+      stage.edit(39_200, 'hubspot', 'title', 'Countess'); // just before a poll
+    },
+    ends: { title: 'Countess' },
+  },
+  {
+    name: 'very-late-write',
+    about: 'a hung write lands when three newer ones have been answered: it is ours, and no other form of theirs',
+    kinds: [
+      ['salesforce', 'salesforce'],
+      ['other', 'poll-only'],
+    ],
+    play(stage) {
+      stage.meets('crm other update', { fate: 'late', giveUpMs: 20_000, travelMs: 300_000 });
+      stage.edit(0, 'salesforce', 'title', 'Countess');
+      stage.edit(150_000, 'salesforce', 'title', 'Analyst');
+      stage.edit(180_000, 'salesforce', 'title', 'Engineer');
+      stage.edit(210_000, 'salesforce', 'title', 'Author');
+    },
+    ends: { title: 'Author' },
+  },
+  {
+    name: 'held-and-written-over',
+    about: 'a hung write lands on an edit of a field that waits for a person, and the hint of that edit comes after it',
+    kinds: TWO,
+    strategy: { kind: 'manual' },
+    play(stage) {
+      stage.meets('crm salesforce update', { fate: 'late', giveUpMs: 20_000, travelMs: 100_000 });
+      stage.delays(({ by, fields }) => (by === 'person' && fields.Title?.after === 'Engineer' ? 60_000 : undefined));
+      stage.edit(0, 'hubspot', 'title', 'Countess');
+      stage.edit(30_000, 'salesforce', 'title', 'Analyst');
+      stage.edit(80_000, 'salesforce', 'title', 'Engineer');
+    },
+  },
+  {
+    name: 'own-write-beside-an-edit',
+    about: 'our write was never confirmed, and a person edits another field of the row: what we wrote is no edit of his',
+    kinds: [
+      ['salesforce', 'salesforce'],
+      ['other', 'poll-only'],
+    ],
+    play(stage) {
+      stage.edit(0, 'salesforce', 'name', 'Lovelace');
+      stage.before('crm other update', () => stage.meets('table BatchExecuteStatement', { fate: 'fail', giveUpMs: 3_000 }));
+      stage.edit(2_000, 'salesforce', 'name', 'King');
+      stage.edit(2_400, 'other', 'title', 'Countess');
+    },
+    ends: { name: 'King', title: 'Countess' },
+  },
 ];
