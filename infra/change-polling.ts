@@ -27,7 +27,7 @@ export class ChangePolling extends Construct {
       name: 'poll-changes',
       description: `Lists what changed in ${system}`,
       timeout: Duration.minutes(5), // a page after another within it; the cursor holds what is left
-      memoryMb: 512, // it mostly waits for the CRM
+      memoryMb: 1024, // a first sync holds all that it matches: 430 MB for 200,000 objects
       environment: {
         CONCORD_SYSTEM: system,
         CONCORD_TABLE: records.table.tableName,

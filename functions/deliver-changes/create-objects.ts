@@ -15,6 +15,7 @@ type PresentState = Extract<ObjectState, { state: 'present' }>;
 
 /** A record that is about to be archived gives its match key free within moments. */
 const AWAIT_ARCHIVE_MS = 30_000;
+const DOUBT_WAIT_MS = 1_000;
 /** Whose deletion has not been carried out by then has to be looked at by a person. */
 const AWAIT_ARCHIVE_ATTEMPTS_MAX = 20;
 
@@ -162,6 +163,12 @@ export class CreateObjects {
     const reading = { state, hints: [], correlationId: job.request.correlationId, record: tied };
     const observed = (await this.jobs.observer.observe([reading], readBeganAtMs)).get(state.objectId);
     const decision = observed && decideOn({ ...tied, version: job.record.version }, observed, sync.rules);
+    if (decision?.kind === 'doubt') {
+      await this.jobs.release([job]);
+      const waitMs = Math.max(DOUBT_WAIT_MS, decision.rereadAfterMs - this.jobs.ports.now());
+      this.jobs.putBack(job.request, waitMs, 'what was found cannot be told from a stale read');
+      return true;
+    }
     const next = decision?.kind === 'changed' ? decision.record : { ...tied, version: job.record.version + 1 };
     const lines: LedgerLine[] = [
       { event: 'linked', rule: how === 'match' ? 'L1' : 'C3', by: system, atMs: state.stampMs },

@@ -39,7 +39,7 @@ export class UniqueValues {
       const holder = holders.get(update.existingObjectId);
       const fields = holder === undefined ? [] : this.fieldsGivenUp(update, holder);
       if (fields.length === 0 || update.job.request.attempts >= ATTEMPTS_MAX) stuck.push(update);
-      else if (update.job.request.attempts === 0) await this.wait(update.job);
+      else if (update.job.request.attempts === 0 || this.hasLetGo(update.job, fields)) await this.wait(update.job);
       else await this.letGo(update.job, fields);
     }
     return stuck;
@@ -70,6 +70,16 @@ export class UniqueValues {
         return 'value' in held && same(held.value) && !same(askedOf(holder, link, field));
       })
       .map(([field]) => field);
+  }
+
+  /** Its own value is gone already: now it is the holder's turn. */
+  private hasLetGo(job: JobOf<'update'>, fields: readonly string[]): boolean {
+    const link = job.record.links[this.jobs.ports.system];
+    if (link === undefined) return false;
+    return fields.every((field) => {
+      const seen = seenOf(job.record, link, field);
+      return 'value' in seen && seen.value === null;
+    });
   }
 
   private async wait(job: JobOf<'update'>): Promise<void> {

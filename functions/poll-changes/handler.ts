@@ -18,6 +18,7 @@ import { connectionCheck } from './check-connection.ts';
 import { advanceFirstSync } from './first-sync.ts';
 import { listAgain } from './list-again.ts';
 import { pollChanges } from './poll-changes.ts';
+import { timeShares } from './time-shares.ts';
 
 const env = z
   .object({
@@ -48,7 +49,7 @@ export const handler = withTelemetry(async (event: unknown) => {
   const only = pollEventSchema.safeParse(event).data?.detail?.sync;
   const own = changes.get(env.CONCORD_SYSTEM);
   if (own === undefined) throw new Error(`CHANGES_QUEUE_URLS names no queue of ${env.CONCORD_SYSTEM}`);
-  const deadlineMs = Date.now() + RUN_MS;
+  const beganAtMs = Date.now();
   const connector = await system.connector();
   const ports = {
     tenant,
@@ -59,18 +60,19 @@ export const handler = withTelemetry(async (event: unknown) => {
     records,
     now: Date.now,
     newId: randomUUID,
-    deadlineMs,
   };
+  const asked = syncsOf(env.CONCORD_SYSTEM).filter((sync) => only === undefined || only === sync.name);
+  const deadline = timeShares(beganAtMs + RUN_MS, asked.length, Date.now);
   const failures: unknown[] = [];
-  for (const sync of syncsOf(env.CONCORD_SYSTEM)) {
-    if (only !== undefined && only !== sync.name) continue;
+  for (const sync of asked) {
+    const deadlineMs = deadline();
     try {
       const { working, problems, listAgainFromMs } = await connection.check(sync, env.CONCORD_SYSTEM, connector);
       if (problems.length > 0) {
         countFor(env.CONCORD_SYSTEM, 'FieldsPaused', MetricUnit.Count, problems.length);
         log.warn('fields rest', { sync: sync.name, system: env.CONCORD_SYSTEM, problems });
       }
-      const first = await advanceFirstSync(working, { ...ports, changes });
+      const first = await advanceFirstSync(working, { ...ports, changes, deadlineMs });
       if (first.phase !== 'live') {
         log.info('first sync', { sync: sync.name, system: env.CONCORD_SYSTEM, ...first });
         continue;
@@ -78,7 +80,7 @@ export const handler = withTelemetry(async (event: unknown) => {
       const fromMs = first.startedAtMs - sync.poll.overlapMinutes * 60_000;
       if (listAgainFromMs !== undefined)
         await listAgain(sync, { fromMs: listAgainFromMs, firstMs: fromMs }, { ...ports, schemas });
-      const polled = await pollChanges(working, fromMs, { ...ports, changes: own });
+      const polled = await pollChanges(working, fromMs, { ...ports, changes: own, deadlineMs });
       // A poller that found the cursor taken knows nothing of the lag: the one that has it tells.
       if (polled.lagMs !== undefined) countFor(env.CONCORD_SYSTEM, 'PollLagSeconds', MetricUnit.Seconds, polled.lagMs / 1000);
       log.info('polled', { sync: sync.name, system: env.CONCORD_SYSTEM, ...polled });

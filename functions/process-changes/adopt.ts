@@ -97,9 +97,12 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     const record = await recordOf(owner);
     if (record === undefined)
       return review(group, observation, [owner], 'its match key belongs to a case that waits for a person');
-    if (record.deleted !== undefined) {
-      // D7: who was deleted everywhere and is made again begins a new life; the old record keeps its history.
-      await releaseKeys(record);
+    const shared = sync.matchKeys.filter((key) => key.keyOf(valuesOf(record)) === key.keyOf(observation.fields));
+    const isStale = twin === undefined && shared.every((key) => key.keyOf(observation.fields) === undefined);
+    if (record.deleted !== undefined || isStale) {
+      // D7: who was deleted everywhere and is made again begins a new life; the old record keeps its history. And a key that a
+      // record has left is nobody's, though whoever moved it died before saying so.
+      await releaseKeys(record, observation);
       return 'again';
     }
     const link = record.links[system];
@@ -124,6 +127,11 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
   ): Promise<Adopted> {
     const atMs = observation.state === 'deleted' ? observation.deletedAtMs : observation.stampMs;
     const decision = decide({ ...tied, version: before.version }, observation, sync.rules);
+    if (decision.kind === 'doubt') {
+      // Tied now, it would never be looked at again.
+      run.putBack(group, Math.max(0, decision.rereadAfterMs - now()), 'cannot be told from a stale read');
+      return 'done';
+    }
     const next = decision.kind === 'changed' ? decision.record : { ...tied, version: before.version + 1 };
     const lines: LedgerLine[] = [
       { event: 'linked', rule, by: system, atMs, ...(reason !== undefined && { reason }) },
@@ -240,10 +248,12 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     return (await records.getMany([recordId], { consistent: true })).get(recordId);
   }
 
-  async function releaseKeys(record: StoredRecord): Promise<void> {
+  /** Only what is this record's is given up. */
+  async function releaseKeys(record: StoredRecord, { fields }: PresentObservation): Promise<void> {
     for (const key of sync.matchKeys) {
-      const value = key.keyOf(valuesOf(record));
-      if (value !== undefined) await records.moveMatchKey(record.recordId, { from: run.keyRef(key.name, value) });
+      for (const value of new Set([key.keyOf(valuesOf(record)), key.keyOf(fields)])) {
+        if (value !== undefined) await records.moveMatchKey(record.recordId, { from: run.keyRef(key.name, value) });
+      }
     }
   }
 

@@ -39,10 +39,13 @@ const LABELS: Readonly<Record<string, string>> = {
   postalCode: 'Postcode',
 };
 
+/** The page shows people; companies and deals travel unseen, and the trail names them. */
+const SHOWN_SYNC = config.syncs.find((sync) => sync.name === 'contacts') ?? config.syncs[0];
+
 /** The columns of the mapping in force: whoever edits the config sees the edit here. */
 export const COLUMNS: readonly Column[] = columnsOf();
-export const MATCH_KEYS: readonly (readonly string[])[] = config.syncs[0]?.matchKeys ?? [];
-const EXTERNAL_IDS = config.syncs[0]?.objects ?? {};
+export const MATCH_KEYS: readonly (readonly string[])[] = SHOWN_SYNC?.matchKeys ?? [];
+const EXTERNAL_IDS = SHOWN_SYNC?.objects ?? {};
 
 /** The native field that carries Concord's record id. */
 export function externalIdField(system: System): string | undefined {
@@ -76,7 +79,8 @@ export function looseCanon(kind: string, value: NativeValue | undefined): string
 }
 
 function columnsOf(): Column[] {
-  const fields = Object.entries(config.syncs[0]?.fields ?? {});
+  // What a reference shows is an id that means something in one system only.
+  const fields = Object.entries(SHOWN_SYNC?.fields ?? {}).filter(([, { kind }]) => kind !== 'reference');
   const rank = (field: string) => {
     const found = FIRST_COLUMNS.indexOf(field);
     return found === -1 ? FIRST_COLUMNS.length : found;

@@ -293,6 +293,7 @@ describe('the relay', () => {
     simulator.settings.notificationCopies = 2;
     simulator.create('Contact', { LastName: 'twice' });
     await settled(2);
+    await vi.waitFor(() => expect(simulator.pendingNotifications()).toBe(0)); // EventBridge has them; its answer is on the way
     simulator.settings.notificationCopies = 1;
 
     simulator.settings.holdNotifications = true;

@@ -108,7 +108,7 @@ describe('two deliverers', () => {
       afterRead: async () => second.push(await crms.deliver('hubspot', [ada.recordId])),
     });
     await crms.deliver('hubspot', [ada.recordId], { connector });
-    expect(second).toEqual([{ later: [], delivered: [] }]);
+    expect(second).toEqual([{ later: [], delivered: [], hints: [] }]);
     expect(crms.writes('hubspot')).toBe(1);
   });
 

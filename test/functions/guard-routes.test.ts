@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { GUARD_ROUTES } from '../../functions/operator-api/guard-routes.ts';
 import { operatorRequest } from '../../functions/operator-api/operator-request.ts';
@@ -9,6 +9,8 @@ import type { Canary } from '../../shared/sync/guards/canary.ts';
 import { twoCrms } from './two-crms.ts';
 
 const crms = twoCrms();
+// The stage links 10,000 objects in each system, so that no test trips a guard unawares; these begin with none.
+beforeEach(() => guardStore(crms.context).linked('contacts', { salesforce: -10_000, hubspot: -10_000 }));
 const limits = { deletesPercent: 5, altersPercent: 30, firstSyncApproval: 'auto' } as const;
 const ref = { sync: 'contacts', system: 'hubspot' };
 const reason = 'cleaned up on purpose';

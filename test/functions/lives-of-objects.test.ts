@@ -47,6 +47,25 @@ describe('F53: a merge of two objects in Salesforce', () => {
     expect(crms.held('salesforce', survivor).jobTitle).toBe('Countess');
   });
 
+  it('D5: into one of another type, as a lead that is converted, ends its link and is followed nowhere', async () => {
+    const ada = await crms.linkedPerson();
+    const became = {
+      state: 'merged' as const,
+      objectId: ada.salesforce,
+      intoObjectId: '003Sim00000000zIAA',
+      intoObject: 'Account',
+    };
+    const connector = { ...crms.connectors.salesforce, read: async () => new Map([[ada.salesforce, became]]) };
+    await crms.process('hubspot', [crms.edit('hubspot', ada.hubspot, { jobTitle: 'Countess' })]);
+    await crms.deliver('salesforce', [ada.recordId], { connector });
+    const hint = crms.hint('salesforce', ada.salesforce, { kind: 'merged' });
+    expect(await crms.process('salesforce', [hint], { connector })).toMatchObject({ later: [], failed: [] });
+    expect((await crms.record(ada.recordId)).links.salesforce).toMatchObject({ state: 'merged', objectId: ada.salesforce });
+    expect(await crms.recordOf('salesforce', became.intoObjectId)).toBeUndefined();
+    expect(crms.hubspot.object('contacts', ada.hubspot)?.deleted).toBe(false);
+    expect(await crms.dirty(ada.recordId)).toEqual([]);
+  });
+
   it('a late hint of the one that is gone changes nothing', async () => {
     const ada = await crms.linkedPerson();
     const [survivor = ''] = crms.salesforce.load('Contact', [{ LastName: 'Byron' }]);

@@ -132,10 +132,10 @@ describe('the stream of the table', () => {
     expect(mapping()).toMatchObject({ BatchSize: 100, MaximumBatchingWindowInSeconds: 0, StartingPosition: 'TRIM_HORIZON' });
   });
 
-  it('does not stand still for a poison batch: it is halved, tried a few times, and reported', () => {
+  it('does not stand still for a poison batch: it is halved, tried for a bounded time, and reported', () => {
     expect(mapping()).toMatchObject({
       BisectBatchOnFunctionError: true,
-      MaximumRetryAttempts: 5,
+      MaximumRetryAttempts: 50,
       MaximumRecordAgeInSeconds: 6 * 3600,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
     });

@@ -59,20 +59,19 @@ const environments: Record<string, Record<string, string>> = {
   DeliverToSalesforce: {
     CONCORD_SYSTEM: 'salesforce',
     CONCORD_TABLE: 'RecordsTable',
+    CHANGES_QUEUE_URL: 'SalesforceProcessingChanges',
     DELIVERY_QUEUE_URL: 'DeliverySalesforceDeliveries',
     CONNECTION_SECRET_ARN: 'ConnectionsSalesforce',
   },
   DeliverToHubspot: {
     CONCORD_SYSTEM: 'hubspot',
     CONCORD_TABLE: 'RecordsTable',
+    CHANGES_QUEUE_URL: 'HubspotProcessingChanges',
     DELIVERY_QUEUE_URL: 'DeliveryHubspotDeliveries',
     CONNECTION_SECRET_ARN: 'ConnectionsHubspot',
   },
-  Dispatch: { CONCORD_TABLE: 'RecordsTable', DELIVERY_QUEUE_URLS: deliveryQueueUrls },
-  Sweep: {
-    CONCORD_TABLE: 'RecordsTable',
-    DELIVERY_QUEUE_URLS: deliveryQueueUrls,
-  },
+  Dispatch: { CONCORD_TABLE: 'RecordsTable', CHANGES_QUEUE_URLS: changesQueueUrls, DELIVERY_QUEUE_URLS: deliveryQueueUrls },
+  Sweep: { CONCORD_TABLE: 'RecordsTable', CHANGES_QUEUE_URLS: changesQueueUrls, DELIVERY_QUEUE_URLS: deliveryQueueUrls },
   OperatorApi: {
     CONCORD_TABLE: 'RecordsTable',
     QUEUE_URLS: JSON.stringify({

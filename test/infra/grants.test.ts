@@ -12,7 +12,14 @@ const consume = [
 const send = ['sqs:SendMessage'];
 const depth = ['sqs:GetQueueAttributes'];
 const readSecret = ['secretsmanager:GetSecretValue'];
-const poll = ['dynamodb:BatchWriteItem', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query', 'dynamodb:UpdateItem'];
+const poll = [
+  'dynamodb:BatchGetItem',
+  'dynamodb:BatchWriteItem',
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:Query',
+  'dynamodb:UpdateItem',
+];
 const process = [
   'dynamodb:BatchGetItem',
   'dynamodb:BatchWriteItem',

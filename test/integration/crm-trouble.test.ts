@@ -13,7 +13,7 @@ const json = { 'content-type': 'application/json' };
 let template: RunningTemplate;
 
 beforeAll(async () => {
-  template = await startTemplate(32);
+  template = await startTemplate(33);
 }, 90_000);
 
 afterAll(() => template?.stop());
@@ -246,18 +246,35 @@ it('after all that, nothing was doubled, echoed, denied by IAM or given up', asy
   expect((await template.concord.stats()).undelivered.records).toBe(0);
 });
 
-it('a mapping to a property that HubSpot does not have stops the poll, and the log says which and what to do', async () => {
-  const { stack } = template.environment;
-  const properties = `${template.hubspot.url}/crm/v3/properties/contacts`;
-  const headers = { authorization: `Bearer ${template.secrets.hubspotAccessToken}` };
-  const taken = await fetch(`${properties}/person_number`, { method: 'DELETE', headers });
-  expect(taken.status).toBe(204);
-  stack.kill('PollHubspot'); // a new instance looks at the mapping at once, an old one only every quarter of an hour
-  const since = template.logs.length;
-  await stack.runSchedules('HubspotPolling');
+describe('a property that somebody takes away in HubSpot', () => {
+  const take = async (property: string) => {
+    const headers = { authorization: `Bearer ${template.secrets.hubspotAccessToken}` };
+    const url = `${template.hubspot.url}/crm/v3/properties/contacts/${property}`;
+    expect((await fetch(url, { method: 'DELETE', headers })).status).toBe(204);
+    const { stack } = template.environment;
+    stack.kill('PollHubspot'); // a new instance looks at the mapping at once, an old one only every quarter of an hour
+    const since = template.logs.length;
+    await stack.runSchedules('HubspotPolling');
+    return (message: string) => template.logs.slice(since).filter((line) => line.message === message);
+  };
 
-  const failed = () => template.logs.slice(since).filter((line) => line.level === 'ERROR' && line.message === 'poll failed');
-  await expect.poll(() => failed().length).toBe(1); // a line takes a moment from its function to here
-  expect(JSON.stringify(failed())).toContain('MappingError');
-  expect(JSON.stringify(failed())).toContain('contacts.person_number does not exist in hubspot');
+  it('lets its field rest, and the log says which and what to do; all other fields go on', async () => {
+    const logged = await take('person_number');
+    await expect.poll(() => logged('fields rest').length).toBe(1); // a line takes a moment from its function to here
+    expect(JSON.stringify(logged('fields rest'))).toContain('contacts.person_number does not exist in hubspot');
+    expect(logged('poll failed')).toEqual([]);
+
+    const pair = template.pair();
+    await edit(pair, 'hubspot', 'Unaffected');
+    await template.concord.untilQuiet();
+    expect((await template.both(pair)).salesforce.Title).toBe('Unaffected');
+  });
+
+  it('stops the poll of its sync where it carries the record’s id; the other syncs are polled', async () => {
+    const logged = await take('concord_id');
+    await expect.poll(() => logged('poll failed').length).toBe(1);
+    expect(JSON.stringify(logged('poll failed'))).toContain('MappingError');
+    expect(JSON.stringify(logged('poll failed'))).toContain('contacts.concord_id does not exist in hubspot');
+    expect(logged('polled').map((line) => line.sync)).toEqual(['companies', 'deals']);
+  });
 });

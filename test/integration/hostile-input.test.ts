@@ -126,7 +126,7 @@ describe('a HubSpot webhook', () => {
   });
 
   it.each([
-    { what: 'an object type that takes no part', more: { subscriptionType: 'company.propertyChange' } },
+    { what: 'an object type that takes no part', more: { subscriptionType: 'ticket.propertyChange' } },
     { what: 'a kind of event that is not known', more: { subscriptionType: 'contact.teleported' } },
     { what: 'an event without an object', more: { objectId: undefined } },
     { what: 'an event of the wrong shape', more: { objectId: 'seven', occurredAt: 'yesterday' } },
@@ -226,7 +226,7 @@ describe('the operator API', () => {
   });
 
   it('answers 404 to a sync that there is not, and names those that there are', async () => {
-    const answer = await get('/syncs/deals/trigger', { method: 'POST' });
+    const answer = await get('/syncs/leads/trigger', { method: 'POST' });
     expect(answer).toEqual({ status: 404, body: { message: expect.stringContaining('contacts') } });
   });
 

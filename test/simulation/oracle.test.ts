@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../shared/sync/decide.ts';
-import type { StrategySpec, SyncRules } from '../../shared/sync/rules.ts';
 import type { SyncRecord } from '../../shared/sync/record.ts';
+import type { StrategySpec, SyncRules } from '../../shared/sync/rules.ts';
 import { replayingChooser } from './kernel/choice-tape.ts';
 import { judgeFixpoint } from './oracle/convergence.ts';
 import { differences, finalPicture } from './oracle/differential.ts';
@@ -41,7 +41,14 @@ function logOf(...told: readonly Told[]): CrmChange[] {
 
 const person = { by: 'person' } as const;
 const concord = { by: 'concord', connection: 1, call: 1, late: false } as const;
-const edit = (system: string, objectId: string, native: string, before: string | null, after: string | null, atMs: number): Told => ({
+const edit = (
+  system: string,
+  objectId: string,
+  native: string,
+  before: string | null,
+  after: string | null,
+  atMs: number,
+): Told => ({
   atMs,
   system,
   objectId,
@@ -49,7 +56,14 @@ const edit = (system: string, objectId: string, native: string, before: string |
   kind: 'update',
   fields: { [native]: { before, after } },
 });
-const write = (system: string, objectId: string, native: string, before: string | null, after: string | null, atMs: number): Told => ({
+const write = (
+  system: string,
+  objectId: string,
+  native: string,
+  before: string | null,
+  after: string | null,
+  atMs: number,
+): Told => ({
   ...edit(system, objectId, native, before, after, atMs),
   author: concord,
   sent: { [native]: after },
@@ -87,8 +101,13 @@ const record: SyncRecord & { readonly marks: object } = {
 };
 
 /** A sound end of a run: one person, in both systems, and all agree. What is given takes the place of a part of it. */
-function evidence(over: Partial<Evidence> & { readonly salesforce?: object | undefined; readonly hubspot?: object | undefined } = {}): Evidence {
-  const { salesforce = { Email: 'a@example.test', Title: 'Title 1' }, hubspot = { email: 'a@example.test', jobtitle: 'Title 1' } } = over;
+function evidence(
+  over: Partial<Evidence> & { readonly salesforce?: object | undefined; readonly hubspot?: object | undefined } = {},
+): Evidence {
+  const {
+    salesforce = { Email: 'a@example.test', Title: 'Title 1' },
+    hubspot = { email: 'a@example.test', jobtitle: 'Title 1' },
+  } = over;
   const [first, second] = setup.systems;
   if (first === undefined || second === undefined) return unexpected('a system');
   return {
@@ -129,7 +148,10 @@ describe('the oracle', () => {
     });
 
     it('sees what no look ever reached', () => {
-      const changes = logOf(born, broughtOver, { ...edit('hubspot', H1, 'jobtitle', 'Title 1', 'Title 9', START + 90_000), telling: 'lost' });
+      const changes = logOf(born, broughtOver, {
+        ...edit('hubspot', H1, 'jobtitle', 'Title 1', 'Title 9', START + 90_000),
+        telling: 'lost',
+      });
       expect(broken(evidence({ changes, hubspot: { email: 'a@example.test', jobtitle: 'Title 9' } }))).toEqual(['I10']);
     });
 
@@ -156,10 +178,18 @@ describe('the oracle', () => {
       );
       const sound = evidence();
       const live = new Map([[H1, { email: 'a@example.test', jobtitle: 'Title' }]]);
-      const systems = new Map([...sound.systems, ['hubspot', { setup: { ...second, fields }, live, merged: new Map() }]] as const);
+      const systems = new Map([
+        ...sound.systems,
+        ['hubspot', { setup: { ...second, fields }, live, merged: new Map() }],
+      ] as const);
       expect(broken({ ...sound, systems })).toEqual([]);
       const other = new Map([[H1, { email: 'a@example.test', jobtitle: 'Titan' }]]);
-      expect(broken({ ...sound, systems: new Map([...systems, ['hubspot', { setup: { ...second, fields }, live: other, merged: new Map() }]] as const) })).toEqual(['I1']);
+      expect(
+        broken({
+          ...sound,
+          systems: new Map([...systems, ['hubspot', { setup: { ...second, fields }, live: other, merged: new Map() }]] as const),
+        }),
+      ).toEqual(['I1']);
     });
 
     it('sees an object that is gone, one that no record knows, and a record without an object', () => {
@@ -171,7 +201,10 @@ describe('the oracle', () => {
 
     it('sees a delete that was to be carried over, and was not', () => {
       const deleted = { atMs: START + 50_000, by: 'salesforce' };
-      const links = { salesforce: { ...linkTo(S1), state: 'deleted' as const }, hubspot: { ...linkTo(H1), archive: 'wanted' as const } };
+      const links = {
+        salesforce: { ...linkTo(S1), state: 'deleted' as const },
+        hubspot: { ...linkTo(H1), archive: 'wanted' as const },
+      };
       const records = new Map([[R1, { ...record, deleted, links }]]);
       expect(broken({ ...evidence({ records }), systems: without('salesforce', evidence()) })).toEqual(['I12']);
     });
@@ -179,7 +212,8 @@ describe('the oracle', () => {
     it('sees a write of a full pass over what is quiet', () => {
       const changes = logOf(born, broughtOver, write('hubspot', H1, 'jobtitle', 'Title 1', 'Title 1', START + 99_000));
       const facts = new Case(evidence({ changes }));
-      const invariants = (sinceSeq: number) => judgedBy(0, [(say) => judgeFixpoint(facts, sinceSeq, say)]).map(({ invariant }) => invariant);
+      const invariants = (sinceSeq: number) =>
+        judgedBy(0, [(say) => judgeFixpoint(facts, sinceSeq, say)]).map(({ invariant }) => invariant);
       expect(invariants(2)).toEqual(['I1']);
       expect(invariants(3)).toEqual([]);
     });
@@ -205,9 +239,31 @@ describe('the oracle', () => {
 
     it('is content where the ledger names it as lost, or a hold shows it', () => {
       const by = { by: 'salesforce', atMs: START + 30_000 };
-      const ledger = [line([{ event: 'kept', field: 'title', rule: 'O7/S4', ...by, to: 'Title 2', lost: { value: 'Title 3', by: 'hubspot', atMs: START + 30_100 } }])];
-      expect(judgeFinal(evidence({ ...end, changes: logOf(...lost), ledger })).map(({ invariant }) => invariant)).not.toContain('I2');
-      const holds = { title: { openedAtMs: 1, rule: 'S3', reason: '', version: 1, base: null, parties: { hubspot: { value: 'Title 3', atMs: 1 } } } };
+      const ledger = [
+        line([
+          {
+            event: 'kept',
+            field: 'title',
+            rule: 'O7/S4',
+            ...by,
+            to: 'Title 2',
+            lost: { value: 'Title 3', by: 'hubspot', atMs: START + 30_100 },
+          },
+        ]),
+      ];
+      expect(judgeFinal(evidence({ ...end, changes: logOf(...lost), ledger })).map(({ invariant }) => invariant)).not.toContain(
+        'I2',
+      );
+      const holds = {
+        title: {
+          openedAtMs: 1,
+          rule: 'S3',
+          reason: '',
+          version: 1,
+          base: null,
+          parties: { hubspot: { value: 'Title 3', atMs: 1 } },
+        },
+      };
       expect(broken(evidence({ ...end, changes: logOf(...lost), records: new Map([[R1, { ...record, holds }]]) }))).toEqual([]);
     });
 
@@ -222,7 +278,19 @@ describe('the oracle', () => {
     it('counts what the same person overwrote as collapsed', () => {
       const [a, b, c, saved, over] = lost;
       const again = edit('hubspot', H1, 'jobtitle', 'Title 3', 'Title 4', START + 30_150);
-      const ledger = [line([{ event: 'kept', field: 'title', rule: 'O7/S4', by: 'salesforce', atMs: START, to: 'Title 2', lost: { value: 'Title 4', by: 'hubspot', atMs: START + 1 } }])];
+      const ledger = [
+        line([
+          {
+            event: 'kept',
+            field: 'title',
+            rule: 'O7/S4',
+            by: 'salesforce',
+            atMs: START,
+            to: 'Title 2',
+            lost: { value: 'Title 4', by: 'hubspot', atMs: START + 1 },
+          },
+        ]),
+      ];
       const changes = logOf(a, b, c, saved, again, over);
       expect(judgeFinal(evidence({ ...end, changes, ledger })).map(({ invariant }) => invariant)).not.toContain('I2');
       expect(judgeFinal(evidence({ ...end, changes })).map(({ invariant }) => invariant)).toContain('I2');
@@ -236,7 +304,19 @@ describe('the oracle', () => {
         write('hubspot', H1, 'jobtitle', null, 'Title 1', START + 30_500),
       ] as const;
       expect(broken(evidence({ changes: logOf(...cleared) }))).toEqual(['I2']);
-      const ledger = [line([{ event: 'refused-edit', field: 'title', rule: 'P7', by: 'salesforce', atMs: START, to: 'Title 1', lost: { value: null, by: 'hubspot', atMs: START + 30_000 } }])];
+      const ledger = [
+        line([
+          {
+            event: 'refused-edit',
+            field: 'title',
+            rule: 'P7',
+            by: 'salesforce',
+            atMs: START,
+            to: 'Title 1',
+            lost: { value: null, by: 'hubspot', atMs: START + 30_000 },
+          },
+        ]),
+      ];
       expect(broken(evidence({ changes: logOf(...cleared), ledger }))).toEqual([]);
     });
   });
@@ -250,7 +330,9 @@ describe('the oracle', () => {
       const explained = edit('salesforce', S1, 'Title', 'Title 1', 'Title 2', START + 50_000);
       const back = edit('salesforce', S1, 'Title', 'Title 2', 'Title 1', START + 55_000);
       expect(broken(evidence({ changes: logOf(born, broughtOver, explained, back, ...flipFlop) }))).toEqual(['I3']);
-      const same = Array.from({ length: 60 }, (_, turn) => write('hubspot', H1, 'jobtitle', 'Title 1', 'Title 1', START + 60_000 + turn * 1_000));
+      const same = Array.from({ length: 60 }, (_, turn) =>
+        write('hubspot', H1, 'jobtitle', 'Title 1', 'Title 1', START + 60_000 + turn * 1_000),
+      );
       expect(broken(evidence({ changes: logOf(born, broughtOver, ...same) }))).toEqual(['I3']);
     });
 
@@ -259,11 +341,26 @@ describe('the oracle', () => {
       const reviewed = new Set(['hubspot:1002']);
       expect(broken(evidence({ changes: logOf(born, broughtOver, twice), reviewed }))).toEqual(['I4']);
       const other = { ...record, recordId: 'another' };
-      expect(broken(evidence({ records: new Map([[R1, record], ['another', other]]) }))).toEqual(['I4']);
+      expect(
+        broken(
+          evidence({
+            records: new Map([
+              [R1, record],
+              ['another', other],
+            ]),
+          }),
+        ),
+      ).toEqual(['I4']);
     });
 
     it('sees an object made beside one that had had the same address for long', () => {
-      const long: Told = { ...born, system: 'hubspot', objectId: '1000', fields: { email: { before: null, after: 'A@example.test' } }, atMs: START - 900_000 };
+      const long: Told = {
+        ...born,
+        system: 'hubspot',
+        objectId: '1000',
+        fields: { email: { before: null, after: 'A@example.test' } },
+        atMs: START - 900_000,
+      };
       const sound = evidence();
       const reviewed = new Set(['hubspot:1000']);
       expect(broken({ ...sound, reviewed, changes: logOf(long, born, broughtOver) })).toEqual(['I4']);
@@ -305,7 +402,13 @@ describe('the oracle', () => {
       const later = { value: 'Title 2', by: 'hubspot', atMs: START + 10 };
       const earlier = { value: 'Title 1', by: 'salesforce', atMs: START };
       const decided = (winner: typeof later, lost: typeof later) =>
-        broken(evidence({ ledger: [line([{ event: 'kept', field: 'name', rule: 'O7/S1', by: winner.by, atMs: winner.atMs, to: winner.value, lost }])] }));
+        broken(
+          evidence({
+            ledger: [
+              line([{ event: 'kept', field: 'name', rule: 'O7/S1', by: winner.by, atMs: winner.atMs, to: winner.value, lost }]),
+            ],
+          }),
+        );
       expect(decided(later, earlier)).toEqual([]);
       expect(decided(earlier, later)).toEqual(['I13']);
       // Of one time, the system named first wins.
@@ -356,7 +459,9 @@ describe('I13: the engine and the slow reference', () => {
     seen: fc.oneof(fc.constant({ never: true } as const), fc.record({ value })),
     now: value,
     nowAtMs: fc.integer({ min: 100, max: 104 }),
-    held: fc.option(fc.record({ value, atMs: fc.integer({ min: 100, max: 104 }), by: fc.constantFrom(...SYSTEMS) }), { nil: undefined }),
+    held: fc.option(fc.record({ value, atMs: fc.integer({ min: 100, max: 104 }), by: fc.constantFrom(...SYSTEMS) }), {
+      nil: undefined,
+    }),
     strategy,
     firstSync: strategy.filter(({ kind }) => !['additive', 'maximum', 'minimum'].includes(kind)),
     policies,
@@ -370,7 +475,10 @@ describe('I13: the engine and the slow reference', () => {
         const isSeenAsHeld = 'value' in drawn.seen && drawn.seen.value === (before?.value ?? null);
         const engine = engineOutcome(drawn, before, isSeenAsHeld);
         const reference: Facts = {
-          seen: 'value' in drawn.seen && isSeenAsHeld && before !== undefined ? { value: drawn.seen.value, atMs: before.atMs } : drawn.seen,
+          seen:
+            'value' in drawn.seen && isSeenAsHeld && before !== undefined
+              ? { value: drawn.seen.value, atMs: before.atMs }
+              : drawn.seen,
           now: { value: drawn.now, atMs: drawn.nowAtMs, by: 'hubspot' },
           record: before,
           strategy: drawn.strategy,
@@ -394,7 +502,13 @@ describe('I13: the engine and the slow reference', () => {
   });
 
   function engineOutcome(
-    drawn: Pick<Facts, 'seen' | 'admitted'> & { now: Value; nowAtMs: number; strategy: StrategySpec; firstSync: StrategySpec; policies: NonNullable<SyncRules['fields'][string]['policies']> },
+    drawn: Pick<Facts, 'seen' | 'admitted'> & {
+      now: Value;
+      nowAtMs: number;
+      strategy: StrategySpec;
+      firstSync: StrategySpec;
+      policies: NonNullable<SyncRules['fields'][string]['policies']>;
+    },
     before: { value: Value; atMs: number; by: string } | undefined,
     isSeenAsHeld: boolean,
   ) {
@@ -404,7 +518,13 @@ describe('I13: the engine and the slow reference', () => {
       systems: Object.fromEntries(
         SYSTEMS.map((system, rank) => [
           system,
-          { rank, stampResolutionMs: 1, readLagMs: 0, receivesCreates: true, fields: { f: drawn.admitted ? 'both' : 'out' } as const },
+          {
+            rank,
+            stampResolutionMs: 1,
+            readLagMs: 0,
+            receivesCreates: true,
+            fields: { f: drawn.admitted ? 'both' : 'out' } as const,
+          },
         ]),
       ),
       firstSync: drawn.firstSync,
@@ -416,7 +536,14 @@ describe('I13: the engine and the slow reference', () => {
       version: 1,
       fields: before === undefined ? {} : { f: before },
       links: {
-        hubspot: { objectId: '1', state: 'linked', stampMs: 50, observedAtMs: 50, receipts: [], seen: isSeenAsHeld ? {} : { f: drawn.seen } },
+        hubspot: {
+          objectId: '1',
+          state: 'linked',
+          stampMs: 50,
+          observedAtMs: 50,
+          receipts: [],
+          seen: isSeenAsHeld ? {} : { f: drawn.seen },
+        },
       },
       holds: {},
     };

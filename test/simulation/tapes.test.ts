@@ -11,6 +11,7 @@ const tapeSchema = z.object({
   invariant: z.string(),
   name: z.string(),
   world: z.string(),
+  mended: z.boolean(),
   tape: z.record(z.string(), z.array(z.tuple([z.number(), z.number()]))),
 });
 const tapes = readdirSync(TAPES, { withFileTypes: true })
@@ -36,9 +37,11 @@ async function reportOf(world: string, task: Task): Promise<Extract<Answer, { di
 }
 
 describe('what was found once', () => {
-  it.each(tapes)('$invariant: $name does not come back', { timeout: 30_000 }, async ({ world, tape }) => {
+  it.each(tapes)('$invariant: $name', { timeout: 30_000 }, async ({ invariant, world, mended, tape }) => {
     const { violations, story } = await reportOf(world, { do: 'tell', from: { tape }, storyLines: STORY_LINES });
-    expect(violations, story).toEqual([]);
+    if (mended) expect(violations, story).toEqual([]);
+    // Known and open. When this fails, it is mended: say so in the tape, and it stays so.
+    else expect(violations.map((violation) => violation.invariant)).toContain(invariant);
   });
 });
 

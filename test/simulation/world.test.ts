@@ -17,8 +17,8 @@ import { FaultBook, type FaultStrengths } from './world/faults.ts';
 import { ModelCrm, type ModelCrmOptions, type ModelType } from './world/model-crm.ts';
 import type { NativeField } from './world/native-field.ts';
 import type { Action } from './world/people.ts';
-import { createWorld, type World } from './world/world.ts';
 import { FORGERIES, hubspotConnection, signedDelivery, webhookEvents, webhookUrl } from './world/webhooks.ts';
+import { createWorld, type World } from './world/world.ts';
 
 const PERSON = { by: 'person' } as const;
 const CONCORD = { by: 'concord', connection: 1, call: 1, late: false } as const;
@@ -32,7 +32,10 @@ const FIELDS: readonly NativeField[] = [
 ];
 
 /** A CRM whose clock the test sets. */
-function crmOf(family: 'salesforce' | 'hubspot', more: Partial<ModelCrmOptions> & { automations?: ModelType['automations'] } = {}) {
+function crmOf(
+  family: 'salesforce' | 'hubspot',
+  more: Partial<ModelCrmOptions> & { automations?: ModelType['automations'] } = {},
+) {
   const clock = { nowMs: START };
   const changes: CrmChange[] = [];
   const log = new CrmLog();
@@ -75,7 +78,10 @@ function connectorTo(crm: ModelCrm, call: PortCall = kindly, faults: FaultStreng
 
 describe('a model CRM', () => {
   it('stamps whole seconds as Salesforce does, and milliseconds as HubSpot does', () => {
-    for (const [family, stampMs] of [['salesforce', START + 1_000], ['hubspot', START + 1_234]] as const) {
+    for (const [family, stampMs] of [
+      ['salesforce', START + 1_000],
+      ['hubspot', START + 1_234],
+    ] as const) {
       const { crm, clock, create } = crmOf(family);
       clock.nowMs += 1_234;
       expect(crm.stampOf(create({ name: 'Ada' }))).toBe(stampMs);
@@ -106,7 +112,10 @@ describe('a model CRM', () => {
     const first = create({ email: 'ada@example.test' });
     const second = create({ email: 'b@example.test' });
     expect(crm.update(second, { title: 'no ~' }, PERSON)).toMatchObject({ outcome: 'rejected', fields: ['title'] });
-    expect(crm.update(second, { email: 'ADA@example.test' }, PERSON)).toMatchObject({ outcome: 'duplicate', existingObjectId: first });
+    expect(crm.update(second, { email: 'ADA@example.test' }, PERSON)).toMatchObject({
+      outcome: 'duplicate',
+      existingObjectId: first,
+    });
     expect(crm.valuesOf(second)?.email).toBe('b@example.test');
   });
 
@@ -138,7 +147,10 @@ describe('a model CRM', () => {
     const { crm, create } = crmOf('hubspot');
     const [a, b] = [create({ email: 'a@example.test' }), create({ email: 'b@example.test' })];
     crm.merge(a, b, PERSON);
-    expect(crm.create('contacts', { email: 'b@example.test' }, PERSON)).toMatchObject({ outcome: 'duplicate', existingObjectId: a });
+    expect(crm.create('contacts', { email: 'b@example.test' }, PERSON)).toMatchObject({
+      outcome: 'duplicate',
+      existingObjectId: a,
+    });
     crm.remove(a, PERSON);
     create({ email: 'b@example.test' });
     expect(crm.restore(a, PERSON).outcome).toBe('written'); // its own address is free
@@ -191,7 +203,10 @@ describe('a model CRM as a connector', () => {
   });
 
   it('tells the values it holds by now only where the real API does', async () => {
-    for (const [family, told] of [['salesforce', undefined], ['hubspot', { name: 'August' }]] as const) {
+    for (const [family, told] of [
+      ['salesforce', undefined],
+      ['hubspot', { name: 'August' }],
+    ] as const) {
       const { crm, create } = crmOf(family);
       const id = create({ name: 'x' });
       const outcome = (await connectorTo(crm).update('contacts', [{ objectId: id, values: { name: 'Augusta Ada' } }])).get(id);
@@ -211,14 +226,19 @@ describe('a model CRM as a connector', () => {
     const outcomes = await connectorTo(crm, hangs).update('contacts', [{ objectId: id, values: { name: 'late' } }]);
     expect(outcomes.get(id)).toMatchObject({ outcome: 'unknown' });
     for (const land of landing) land();
-    expect(log.of('hubspot', id).at(-1)).toMatchObject({ author: { by: 'concord', late: true }, fields: { name: { after: 'late' } } });
+    expect(log.of('hubspot', id).at(-1)).toMatchObject({
+      author: { by: 'concord', late: true },
+      fields: { name: { after: 'late' } },
+    });
   });
 
   it('throws where a call provably did nothing, and where a read did not come back', async () => {
     const { crm } = crmOf('hubspot');
     const refused: PortCall = (port) => Promise.reject(new CallFailedError(port, true));
     const lost: PortCall = (port) => Promise.reject(new CallFailedError(port, false));
-    await expect(connectorTo(crm, refused).update('contacts', [{ objectId: '1', values: {} }])).rejects.toThrow(SystemUnavailableError);
+    await expect(connectorTo(crm, refused).update('contacts', [{ objectId: '1', values: {} }])).rejects.toThrow(
+      SystemUnavailableError,
+    );
     await expect(connectorTo(crm, lost).read('contacts', ['1'], [])).rejects.toThrow(SystemUnavailableError);
   });
 
@@ -245,7 +265,11 @@ describe('a model CRM as a connector', () => {
     const seen = new Set<string>();
     let cursor: string | undefined;
     for (let page = 0; page < 400 && seen.size < ids.length; page += 1) {
-      const answer = await connector.changes('contacts', ['name'], { ...(cursor !== undefined && { cursor }), fromMs: START, overlapMs: 10_000 });
+      const answer = await connector.changes('contacts', ['name'], {
+        ...(cursor !== undefined && { cursor }),
+        fromMs: START,
+        overlapMs: 10_000,
+      });
       for (const row of answer.rows) seen.add(row.objectId);
       cursor = answer.cursor;
       clock.nowMs += 500;
@@ -277,7 +301,10 @@ describe('a model CRM as a connector', () => {
       const ids = Array.from({ length: 40 }, () => create({ name: 'x' }));
       const connector = connectorTo(crm, kindly, { F22: 300, F21: 200, F36: 500 }, 500);
       const writes = ids.map((objectId) => ({ objectId, values: { name: 'y' } }));
-      return JSON.stringify([[...(await connector.update('contacts', writes))], [...(await connector.read('contacts', ids, ['name']))]]);
+      return JSON.stringify([
+        [...(await connector.update('contacts', writes))],
+        [...(await connector.read('contacts', ids, ['name']))],
+      ]);
     };
     expect(await outcomes()).toBe(await outcomes());
   });
@@ -292,7 +319,12 @@ describe('notifications', () => {
     const body = JSON.stringify(changes.slice(1).flatMap((change) => webhookEvents(change)));
     expect(verdict(body)).toMatchObject({ valid: true });
     const { portalId, appId } = hubspotConnection('hubspot');
-    const read = readWebhook(body, { ...(portalId !== undefined && { portalId }), ...(appId !== undefined && { appId }), receivedAtMs: 1, correlationId: () => 'c' });
+    const read = readWebhook(body, {
+      ...(portalId !== undefined && { portalId }),
+      ...(appId !== undefined && { appId }),
+      receivedAtMs: 1,
+      correlationId: () => 'c',
+    });
     expect(read.hints).toMatchObject([
       { objectId: id, by: 'other', fields: { title: { value: 'Countess', atMs: START } } },
       { objectId: id, by: 'us', fields: { title: { value: 'Lady' } } },
@@ -308,8 +340,12 @@ describe('notifications', () => {
     crm.update(create({ name: 'Ada' }), { title: 'x' }, PERSON);
     const { portalId } = hubspotConnection('hubspot');
     const foreign = JSON.stringify(webhookEvents(changes[1] ?? nothing(), { foreign: true }));
-    expect(() => readWebhook(foreign, { ...(portalId !== undefined && { portalId }), receivedAtMs: 1, correlationId: () => 'c' })).toThrow();
-    expect(() => readChangeEvent(parseChangeEvent(changeEvent(changes[1] ?? nothing(), {}, { foreign: true })), eventContext())).toThrow();
+    expect(() =>
+      readWebhook(foreign, { ...(portalId !== undefined && { portalId }), receivedAtMs: 1, correlationId: () => 'c' }),
+    ).toThrow();
+    expect(() =>
+      readChangeEvent(parseChangeEvent(changeEvent(changes[1] ?? nothing(), {}, { foreign: true })), eventContext()),
+    ).toThrow();
   });
 
   it('of Salesforce are read alike in both encodings, and keep a commit number no double holds', () => {
@@ -317,7 +353,10 @@ describe('notifications', () => {
     const id = create({ name: 'Ada', title: 'Miss' });
     crm.update(id, { title: null, score: 3 }, PERSON);
     for (const whole of [false, true]) {
-      const read = readChangeEvent(parseChangeEvent(changeEvent(changes[1] ?? nothing(), crm.valuesOf(id) ?? {}, { whole })), eventContext());
+      const read = readChangeEvent(
+        parseChangeEvent(changeEvent(changes[1] ?? nothing(), crm.valuesOf(id) ?? {}, { whole })),
+        eventContext(),
+      );
       expect(read.hints).toMatchObject([{ objectId: id, by: 'other', fields: { title: { value: null }, score: { value: 3 } } }]);
       expect(Object.keys(read.hints[0]?.fields ?? {}).toSorted()).toEqual(['score', 'title']);
       expect(read.commit?.number).toBe(1_745_500_706_683_617_282n);
@@ -329,7 +368,9 @@ describe('notifications', () => {
     const [a, b] = [create({ name: 'A' }), create({ name: 'B' })];
     crm.merge(a, b, PERSON);
     const hintsOf = (text: string) => readChangeEvent(parseChangeEvent(text), eventContext());
-    expect(changes.slice(2).flatMap((change) => hintsOf(changeEvent(change, {})).hints.map(({ objectId, kind }) => [objectId, kind]))).toEqual([
+    expect(
+      changes.slice(2).flatMap((change) => hintsOf(changeEvent(change, {})).hints.map(({ objectId, kind }) => [objectId, kind])),
+    ).toEqual([
       [a, 'changed'],
       [b, 'deleted'],
     ]);
@@ -365,7 +406,9 @@ describe('a world', () => {
   it('makes each value once, unless equality is the point', async () => {
     const world = await lived(7, ['edit', 'create', 'burst', 'edit twins', 'edit several fields']);
     const saved = world.log.changes.flatMap(({ fields }) => Object.values(fields).map(({ after }) => after));
-    const telling = saved.filter((value) => typeof value === 'string' && !['true', 'false'].includes(value) && !value.includes('@'));
+    const telling = saved.filter(
+      (value) => typeof value === 'string' && !['true', 'false'].includes(value) && !value.includes('@'),
+    );
     expect(new Set(telling).size).toBe(telling.length);
   });
 
@@ -392,7 +435,10 @@ describe('a world', () => {
   async function lived(seed: number, actions?: readonly Action[], faults: FaultStrengths = {}): Promise<World> {
     const chooser = recordingChooser(seed);
     const scheduler = new Scheduler(chooser, START);
-    const options = drawWorld(chooser, { faults, people: { edits: 60, hot: 4, seeded: 4, ...(actions !== undefined && { actions }) } });
+    const options = drawWorld(chooser, {
+      faults,
+      people: { edits: 60, hot: 4, seeded: 4, ...(actions !== undefined && { actions }) },
+    });
     const world = createWorld(options, {
       scheduler,
       chooser,

@@ -56,6 +56,11 @@ describe('the outbox', () => {
     });
   });
 
+  it('says where a commit gave the record an object that somebody may wait for', () => {
+    const { outbox, ...commit } = edited(sampleRecord('r'));
+    expect(outboxOf(itemOf(context, { ...commit, ...(outbox && { outbox: { ...outbox, wake: true } }) }))?.wake).toBe(true);
+  });
+
   it('is absent from everything that is not a decision', () => {
     expect(outboxOf(itemOf(context, confirmed(sampleRecord('r'))))).toBeUndefined();
     expect(outboxOf({ ...keysOf('acme').poll('contacts', 'hubspot'), v: { N: '1' } })).toBeUndefined();

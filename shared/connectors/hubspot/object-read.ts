@@ -75,8 +75,7 @@ async function statesOfUnanswered(
       else if (tombstone?.archivedAtMs !== undefined) {
         const values = valuesOf(tombstone.properties, fields, 'leave-out');
         states.set(id, { state: 'deleted', objectId: id, deletedAtMs: tombstone.archivedAtMs, values });
-      }
-      else states.set(id, { state: 'missing', objectId: id });
+      } else states.set(id, { state: 'missing', objectId: id });
     });
   }
   return states;

@@ -105,9 +105,17 @@ function isRewritten(
   const native = nativeNames(facts, system, field);
   const last = facts.changesOf(system, objectId).findLast((change) => native.some((name) => change.fields[name] !== undefined));
   if (last?.author.by !== 'automation' || last.author.inside !== 'concord') return false;
+  const own = facts.evidence.systems.get(system);
   return native.some((name) => {
     const change = last.fields[name];
-    return change !== undefined && facts.canonOf(system, name, change.before) === facts.canon(field, asked);
+    const definition = own?.setup.fields.find((one) => one.name === name);
+    if (change === undefined || own === undefined || definition === undefined) return false;
+    const written = facts.canonOf(system, name, change.before);
+    const sent = facts.side(system)?.toNative({ [field]: asked }, {})[name] ?? null;
+    return (
+      written === facts.canon(field, asked) ||
+      written === facts.canonOf(system, name, storedForm(definition, sent, own.setup.family))
+    );
   });
 }
 
@@ -168,11 +176,17 @@ function judgeStrays(facts: Case, say: Say): void {
  */
 export function judgeFixpoint(facts: Case, sinceSeq: number, say: Say): void {
   const waiting = new Set(
-    [...facts.evidence.reviewed].map((key) => facts.groupOfObject(key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1))),
+    [...facts.evidence.reviewed].map((key) =>
+      facts.groupOfObject(key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)),
+    ),
   );
   for (const change of facts.evidence.changes) {
     if (change.seq < sinceSeq || change.author.by !== 'concord') continue;
     if (waiting.has(facts.groupOfObject(change.system, change.objectId))) continue;
-    say('I1', `a full pass after all was quiet made Concord ${change.kind} ${change.system} ${change.objectId}: ${shown(change.sent)}`, change.atMs);
+    say(
+      'I1',
+      `a full pass after all was quiet made Concord ${change.kind} ${change.system} ${change.objectId}: ${shown(change.sent)}`,
+      change.atMs,
+    );
   }
 }

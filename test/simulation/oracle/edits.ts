@@ -102,7 +102,8 @@ function isAnswered(facts: Case, change: CrmChange, field: string, native: strin
   if (wasSoBefore) return true;
   const group = facts.groupOfObject(change.system, change.objectId);
   for (const record of facts.evidence.records.values()) {
-    if (facts.groupOfRecord(record.recordId) === group && facts.same(field, record.fields[field]?.value ?? null, value)) return true;
+    if (facts.groupOfRecord(record.recordId) === group && facts.same(field, record.fields[field]?.value ?? null, value))
+      return true;
   }
   return facts.evidence.ledger.some(
     (entry) =>
@@ -113,7 +114,11 @@ function isAnswered(facts: Case, change: CrmChange, field: string, native: strin
         const isMine = line.by === change.system && (line.to === undefined || facts.same(field, line.to, value));
         // What the record was changed from had been taken over.
         const wasTaken = line.from !== undefined && facts.same(field, line.from, value);
-        return isMine || wasTaken || (line.lost !== undefined && line.lost.by === change.system && facts.same(field, line.lost.value, value));
+        return (
+          isMine ||
+          wasTaken ||
+          (line.lost !== undefined && line.lost.by === change.system && facts.same(field, line.lost.value, value))
+        );
       }),
   );
 }
@@ -144,7 +149,9 @@ function overwrittenBy(facts: Case, edit: CrmChange, native: string, value: Fiel
 
 /** The person wrote once more, before anybody could have looked at what Concord had written: the later one is what is meant. */
 function isRetyped(facts: Case, over: CrmChange, native: string): boolean {
-  const next = facts.changesOf(over.system, over.objectId).find((change) => change.seq > over.seq && change.fields[native] !== undefined);
+  const next = facts
+    .changesOf(over.system, over.objectId)
+    .find((change) => change.seq > over.seq && change.fields[native] !== undefined);
   return next?.author.by === 'person' && next.atMs - over.atMs < RETYPED_WITHIN_MS;
 }
 

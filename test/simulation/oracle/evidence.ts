@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { CompiledSide, CompiledSync } from '../../../shared/config/compiled-sync.ts';
 import { isLedgerItem, partsOf } from '../../../shared/store/keys.ts';
 import { ledgerEntryOf } from '../../../shared/store/ledger-store.ts';
@@ -127,6 +128,8 @@ export class Case {
   }
 }
 
+const reviewSchema = z.object({ objects: z.array(z.object({ system: z.string(), objectId: z.string() })).default([]) });
+
 /** Reads what the table says: records, ledger, and the objects that wait for a person. */
 export function readTable(items: Iterable<Item>): Pick<Evidence, 'records' | 'ledger' | 'reviewed'> {
   const records = new Map<string, StoredRecord>();
@@ -141,8 +144,8 @@ export function readTable(items: Iterable<Item>): Pick<Evidence, 'records' | 'le
         records.set(record.recordId, record);
       }
     } else if (kind === 'V') {
-      const review: { objects?: { system: string; objectId: string }[] } = JSON.parse(stringOf(item[TABLE.body]) ?? '{}');
-      for (const { system, objectId } of review.objects ?? []) reviewed.add(objectKey(system, objectId));
+      const { objects } = reviewSchema.parse(JSON.parse(stringOf(item[TABLE.body]) ?? '{}'));
+      for (const { system, objectId } of objects) reviewed.add(objectKey(system, objectId));
     }
   }
   return { records, ledger, reviewed };

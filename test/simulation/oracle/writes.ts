@@ -32,7 +32,11 @@ export function judgeWriteCounts(facts: Case, say: Say): void {
     const times = [...(tries.get(attempt) ?? []).filter((atMs) => change.atMs - atMs < HOUR_MS), change.atMs];
     tries.set(attempt, times);
     if (times.length === TRIES_PER_HOUR + 1)
-      say('I3', `Concord wrote ${shown(change.sent)} to ${change.system} ${change.objectId} ${times.length} times within an hour`, change.atMs);
+      say(
+        'I3',
+        `Concord wrote ${shown(change.sent)} to ${change.system} ${change.objectId} ${times.length} times within an hour`,
+        change.atMs,
+      );
     for (const [native, value] of Object.entries(change.sent ?? {})) {
       const field = facts.fieldOf(change.system, native);
       if (field === undefined) continue;
@@ -67,7 +71,9 @@ export function judgeCreates(facts: Case, say: Say): void {
       first !== undefined &&
       facts
         .changesOf(first.system, first.objectId)
-        .some((one) => one.seq < change.seq && (one.kind === 'delete' || one.kind === 'merged-away') && one.author.by !== 'concord');
+        .some(
+          (one) => one.seq < change.seq && (one.kind === 'delete' || one.kind === 'merged-away') && one.author.by !== 'concord',
+        );
     if (first !== undefined && !wasDeleted)
       say(
         'I4',

@@ -16,11 +16,11 @@ const USAGE = `npm run simulate -- [options]
   --story        with --seeds 1 or --tape: tell what happened
   --tape FILE    replay a tape
   --shrink       with --seeds 1: make the tape small, tell its story
+  --seconds N    with --shrink: time for it (60)
   --keep NAME    with --shrink: keep it as test/simulation/tapes/<invariant>-NAME.json
 `;
 const TAPES = new URL('../tapes/', import.meta.url);
 const STORY_LINES = 3_000;
-const SHRINK_MS = 60_000;
 /** A second run of every fiftieth seed must agree with the first. */
 const TWICE_EVERY = 50;
 
@@ -35,6 +35,7 @@ const { values: args } = parseArgs({
     tape: { type: 'string' },
     shrink: { type: 'boolean', default: false },
     keep: { type: 'string' },
+    seconds: { type: 'string', default: '60' },
     world: { type: 'string', default: 'lively' },
     help: { type: 'boolean', default: false },
   },
@@ -148,7 +149,7 @@ async function shrinkSeed(seed: number): Promise<void> {
     }
     const { invariant } = violation;
     process.stderr.write(`seed ${seed}: ${invariant} ${violation.message}\n`);
-    const small = await workers.one({ do: 'shrink', seed, invariant, budgetMs: SHRINK_MS });
+    const small = await workers.one({ do: 'shrink', seed, invariant, budgetMs: count.parse(args.seconds) * 1_000 });
     if (small.did !== 'shrink') throw new Error(small.did === 'failed' ? small.problem : `unexpected answer ${small.did}`);
     process.stdout.write(`${small.report.story}\n`);
     const broken = small.report.violations.filter((one) => one.invariant === invariant);
@@ -163,6 +164,7 @@ async function shrinkSeed(seed: number): Promise<void> {
       message: broken[0]?.message ?? violation.message,
       world: args.world,
       seed,
+      mended: false,
       tape: small.tape,
     };
     mkdirSync(TAPES, { recursive: true });

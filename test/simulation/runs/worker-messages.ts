@@ -40,6 +40,8 @@ export interface KeptTape {
   /** The world it was found in: the draws of one mean nothing in another. */
   readonly world: string;
   readonly seed: number;
+  /** False while the engine still breaks here: then the test says so when it no longer does. */
+  readonly mended: boolean;
   readonly tape: PackedTape;
 }
 

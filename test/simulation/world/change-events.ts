@@ -49,8 +49,7 @@ export function changeEvent(change: CrmChange, values: Readonly<Record<string, N
     body.LastModifiedDate = stampText(change.stampMs);
   }
   if (!form.gap && (type === 'CREATE' || type === 'UNDELETE')) {
-    const present =
-      type === 'CREATE' ? Object.fromEntries(names.map((name) => [name, fields[name]?.after ?? null])) : values;
+    const present = type === 'CREATE' ? Object.fromEntries(names.map((name) => [name, fields[name]?.after ?? null])) : values;
     for (const [name, value] of Object.entries(present)) if (value !== null || form.whole) body[name] = value;
     body.LastModifiedDate = stampText(change.stampMs);
   }

@@ -50,7 +50,8 @@ export interface CrmChange {
 export function toldFields({ fields, rider }: CrmChange): Readonly<Record<string, FieldChange>> {
   if (rider === undefined) return fields;
   const all: Record<string, FieldChange> = { ...fields };
-  for (const [name, { before, after }] of Object.entries(rider.fields)) all[name] = { before: fields[name]?.before ?? before, after };
+  for (const [name, { before, after }] of Object.entries(rider.fields))
+    all[name] = { before: fields[name]?.before ?? before, after };
   return all;
 }
 

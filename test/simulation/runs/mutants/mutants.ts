@@ -57,9 +57,8 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'ours-by-user-name-only',
     invariant: 'I2',
     file: DOUBT,
-    find: 'return link.receipts.some((receipt) => {\n    const written = receipt.fields[field];\n    if (written === undefined || !sameValue(rules, field, written.value, now)) return false;',
-    replace:
-      "if (seenNow.modifiedBy === 'us') return true;\n  return link.receipts.some((receipt) => {\n    const written = receipt.fields[field];\n    if (written === undefined || !sameValue(rules, field, written.value, now)) return false;",
+    find: 'return (\n    link.receipts.some((receipt) => {',
+    replace: "return (\n    seenNow.modifiedBy === 'us' ||\n    link.receipts.some((receipt) => {",
   },
   {
     id: 'echo-is-an-edit',
@@ -72,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'first-sight-empties',
     invariant: 'I2',
     file: DECIDE_FIELD,
-    find: 'if (now === null || !admitted) {\n    draft.see(field, now); // ours to fill',
-    replace: 'if (!admitted) {\n    draft.see(field, now); // ours to fill',
+    find: 'if (now === null) {\n    draft.see(field, now); // ours to fill',
+    replace: 'if (now === null && recordValue === null) {\n    draft.see(field, now); // ours to fill',
   },
   {
     id: 'causality-dropped',
@@ -101,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
     id: 'witness-counts-twice',
     invariant: 'I13',
     file: WITNESS,
-    find: 'if (witness.atMs <= (link.witnessed?.[field] ?? 0)) continue;',
+    find: 'if (draft.witnessed[field]?.includes(atMs)) continue;',
     replace: '',
   },
   {
