@@ -27,7 +27,7 @@ export function lookRequester(
       objectId,
       kind: 'changed',
       by: 'unknown',
-      occurredAtMs: nowMs,
+      occurredAtMs: 0, // nothing is said of when it changed
       receivedAtMs: nowMs,
       fields: {},
       correlationId: `operator-${ports.newId()}`,

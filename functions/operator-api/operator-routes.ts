@@ -194,16 +194,21 @@ async function conflictsPage(
   return { status: 200, body: { items: [...items, ...review], ...(page.cursor !== undefined && { cursor: page.cursor }) } };
 }
 
+/** One sync's cases after another's: the cursor says in which sync it goes on, and where. */
 async function reviews(limit: number, cursor: string | undefined, ports: OperatorPorts): Promise<OperatorAnswer> {
-  const [sync] = ports.syncs;
-  const page = await ports.firstSync.reviews(sync?.name ?? '', { limit, ...(cursor !== undefined && { cursor }) });
-  return {
-    status: 200,
-    body: {
-      items: page.reviews.map((review) => ({ kind: 'review', ...review })),
-      ...(page.cursor !== undefined && { cursor: page.cursor }),
-    },
-  };
+  const names = ports.syncs.map(({ name }) => name);
+  const [from = '', ...rest] = (cursor ?? `${names[0] ?? ''}:`).split(':');
+  if (!names.includes(from)) throw new RangeError('no page ended at this cursor; begin without one');
+  let after = rest.join(':');
+  const items = [];
+  for (const sync of names.slice(names.indexOf(from))) {
+    if (items.length === limit) return { status: 200, body: { items, cursor: `${sync}:` } };
+    const page = await ports.firstSync.reviews(sync, { limit: limit - items.length, ...(after !== '' && { cursor: after }) });
+    items.push(...page.reviews.map((review) => ({ kind: 'review', ...review })));
+    if (page.cursor !== undefined) return { status: 200, body: { items, cursor: `${sync}:${page.cursor}` } };
+    after = '';
+  }
+  return { status: 200, body: { items } };
 }
 
 async function openReviews(limit: number, ports: OperatorPorts) {

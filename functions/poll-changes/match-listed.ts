@@ -293,7 +293,7 @@ class Matching {
         objectId: object.objectId,
         kind: 'changed',
         by: 'unknown',
-        occurredAtMs: now(),
+        occurredAtMs: 0, // nothing is said of when it changed
         receivedAtMs: now(),
         fields: {},
         matched: twins,

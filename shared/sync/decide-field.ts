@@ -34,7 +34,7 @@ export function decideField(
 
   if ('value' in seen && sameValue(rules, field, seen.value, now)) return; // O1
   if (isKnownRendering(draft, field, now, seen, rules)) return; // O8
-  if (isEcho(link, field, now, seenNow, rules)) {
+  if (isEcho(draft.base, link, field, now, seenNow, rules)) {
     draft.see(field, now); // O2
     return;
   }

@@ -1,15 +1,16 @@
 import type { Decision } from './decide.ts';
 import type { LedgerLine } from './ledger.ts';
-import { ALIASES_MAX, sameValue, seenOf, unseenLink } from './link.ts';
+import { ALIASES_MAX, SPENT_MAX, sameValue, seenOf, unseenLink } from './link.ts';
 import type { FieldWitness, Observation } from './observation.ts';
 import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
+import { mayBeOverwritten } from './witness.ts';
 
 type ObservationOf<State extends Observation['state']> = Extract<Observation, { state: State }>;
 
 /** D1-D3: an object is gone, and a tombstone says so. */
 export function decideDeleted(record: SyncRecord, link: Link, observation: ObservationOf<'deleted'>, rules: SyncRules): Decision {
-  const { system, deletedAtMs } = observation;
+  const { system } = observation;
   if (link.archive === 'wanted' || link.archive === 'done') {
     // The echo of our own archive call, or somebody was quicker: either way it is as the record asks.
     const ended = endLink(record, { ...link, archive: 'done' }, system, 'deleted', undefined);
@@ -17,6 +18,50 @@ export function decideDeleted(record: SyncRecord, link: Link, observation: Obser
     if (unheard.length === 0) return ended;
     return contestArchive(ended.kind === 'changed' ? ended.record : { ...record, version: record.version + 1 }, system, unheard);
   }
+  const decision = decideDeletion(record, link, observation, rules);
+  return withOverwritten(decision, record, link, observation, rules);
+}
+
+/** O9: what our write went over before somebody deleted the object is named, whatever the deletion comes to. */
+function withOverwritten(
+  decision: Decision,
+  record: SyncRecord,
+  link: Link,
+  observation: ObservationOf<'deleted'>,
+  rules: SyncRules,
+): Decision {
+  const { system } = observation;
+  const own = rules.systems[system];
+  if (own === undefined) return decision;
+  const lost = Object.entries(observation.witnesses ?? {})
+    .map(([field, { value, atMs }]) => ({ field, value, atMs }))
+    .filter((edit) => mayBeOverwritten(record, link, own, edit, rules));
+  if (lost.length === 0) return decision;
+  const next = decision.kind === 'changed' ? decision.record : { ...record, version: record.version + 1 };
+  const theirs = next.links[system] ?? link;
+  const witnessed = { ...theirs.witnessed };
+  for (const { field, atMs } of lost) witnessed[field] = [...(witnessed[field] ?? []), atMs].slice(-4);
+  const lines = lost.map(
+    ({ field, value, atMs }): LedgerLine => ({
+      event: 'witnessed',
+      field,
+      rule: 'O9',
+      reason: 'saved while a write of ours was on its way, and the object was deleted since',
+      by: system,
+      atMs,
+      lost: { value, by: system, atMs },
+    }),
+  );
+  return {
+    kind: 'changed',
+    record: { ...next, links: { ...next.links, [system]: { ...theirs, witnessed } } },
+    lines: [...(decision.kind === 'changed' ? decision.lines : []), ...lines],
+    hasLoser: true,
+  };
+}
+
+function decideDeletion(record: SyncRecord, link: Link, observation: ObservationOf<'deleted'>, rules: SyncRules): Decision {
+  const { system, deletedAtMs } = observation;
   if (link.state === 'deleted') return { kind: 'unchanged' };
   const line = { by: system, atMs: deletedAtMs } as const;
   const direction = rules.systems[system]?.direction ?? 'both';
@@ -206,11 +251,14 @@ function endLink(
   line: LedgerLine | undefined,
 ): Decision {
   if (link.state === state) return { kind: 'unchanged' };
-  const { claim: _, ...rest } = link;
+  const { claim: _, spent: before = [], ...rest } = link;
   const receipts = state === 'outside' ? rest.receipts : [];
+  // They stay as witnesses: a hint may still come of what they went over.
+  const spent = state === 'outside' ? before : [...before, ...rest.receipts].slice(-SPENT_MAX);
+  const ended: Link = { ...rest, state, receipts, ...(spent.length > 0 && { spent }) };
   return {
     kind: 'changed',
-    record: { ...record, version: record.version + 1, links: { ...record.links, [system]: { ...rest, state, receipts } } },
+    record: { ...record, version: record.version + 1, links: { ...record.links, [system]: ended } },
     lines: line === undefined ? [] : [line],
     hasLoser: false,
   };

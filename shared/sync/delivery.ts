@@ -220,6 +220,8 @@ export function confirmWritten(
     ...(writes !== undefined && { writes }),
     ...(held !== undefined && held.owner !== owner && { claim: held }),
     state: created ? 'linked' : link.state,
+    // D1: deleted elsewhere before this object was tied to its record.
+    ...(created && record.deleted !== undefined && { archive: 'wanted' as const }),
     objectId: link.objectId ?? answer.objectId,
     stampMs: Math.max(link.stampMs, answer.stampMs ?? 0),
     observedAtMs: created ? nowMs : link.observedAtMs,

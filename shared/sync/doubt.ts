@@ -1,7 +1,7 @@
 import type { FieldValue } from './field-value.ts';
 import { sameValue, seenOf, trustedFromMs } from './link.ts';
 import type { PresentObservation } from './observation.ts';
-import type { Link, SyncRecord } from './record.ts';
+import type { Link, Receipt, SyncRecord } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
 
 /** Most writes are confirmed well within it; a dozen of them outlast the longest claim. */
@@ -54,7 +54,7 @@ function doubtfulFields(
     if (now === undefined) continue;
     const seen = seenOf(record, link, field);
     if ('value' in seen && sameValue(rules, field, seen.value, now)) continue;
-    if (isEcho(link, field, now, seenNow, rules)) continue;
+    if (isEcho(record, link, field, now, seenNow, rules)) continue;
     const receipts = link.receipts.filter((receipt) => receipt.fields[field] !== undefined);
     const equalsBefore = receipts.some((receipt) => {
       const written = receipt.fields[field];
@@ -101,18 +101,39 @@ function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRu
 }
 
 /** O2: the value of one of our own writes, and nobody else is known to have saved it since. */
-export function isEcho(link: Link, field: string, now: FieldValue, seenNow: PresentObservation, rules: SyncRules): boolean {
-  return (
-    link.receipts.some((receipt) => {
-      const written = receipt.fields[field];
-      if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
-      const witness = seenNow.witnesses[field];
-      if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs)
-        return false;
-      // The row's modifier counts only where we never learnt whether the write happened.
-      return receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other';
-    }) || isLateWrite(link, field, now, seenNow, rules)
-  );
+export function isEcho(
+  record: SyncRecord,
+  link: Link,
+  field: string,
+  now: FieldValue,
+  seenNow: PresentObservation,
+  rules: SyncRules,
+): boolean {
+  const isOurs = link.receipts.some((receipt) => {
+    const written = receipt.fields[field];
+    if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
+    const witness = seenNow.witnesses[field];
+    if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs) return false;
+    // The row's modifier counts only where we never learnt whether the write happened, and where nothing else explains it.
+    if (receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other') return true;
+    return showsOtherEdit(record, link, receipt, seenNow, rules);
+  });
+  return isOurs || isLateWrite(link, field, now, seenNow, rules);
+}
+
+/** Somebody edited a field of the row that our write did not touch: that is why the row is his. */
+function showsOtherEdit(
+  record: SyncRecord,
+  link: Link,
+  receipt: Receipt,
+  seenNow: PresentObservation,
+  rules: SyncRules,
+): boolean {
+  return Object.entries(seenNow.fields).some(([field, now]) => {
+    if (receipt.fields[field] !== undefined) return false;
+    const seen = seenOf(record, link, field);
+    return 'value' in seen && !sameValue(rules, field, seen.value, now);
+  });
 }
 
 /** The write of a deliverer that hung landed after all, when its receipt had been answered by later ones. */

@@ -7,7 +7,7 @@ const RECEIPTS_MAX = 3;
 const UNKNOWN_RECEIPT_LIFE_MS = 24 * 3_600_000;
 /** Hints may be that late: both CRMs give up sending them well within it (Salesforce keeps events for 72 h). */
 const SPENT_RECEIPT_LIFE_MS = 73 * 3_600_000;
-const SPENT_MAX = 6;
+export const SPENT_MAX = 6;
 
 /** Former objects that a link remembers: enough for a chain of merges. */
 export const ALIASES_MAX = 8;

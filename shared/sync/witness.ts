@@ -3,7 +3,7 @@ import type { Draft } from './draft.ts';
 import type { FieldValue } from './field-value.ts';
 import { sameValue } from './link.ts';
 import type { EarlierWitness, PresentObservation } from './observation.ts';
-import type { Link, Receipt } from './record.ts';
+import type { Link, Receipt, SyncRecord } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
 
 /** Edits of one field that are remembered as counted. */
@@ -58,19 +58,28 @@ export function decideWitnesses(
 
 /** Of an edit that others have followed it is enough to know where it went. */
 function tellIfOverwritten(draft: Draft, link: Link, system: SystemRules, edit: EarlierWitness, rules: SyncRules): void {
-  const { field, value, atMs } = edit;
-  if (system.fields[field] === undefined || draft.witnessed[field]?.includes(atMs)) return;
-  const record = draft.fields[field];
-  if (record !== undefined && record.atMs === atMs && sameValue(rules, field, record.value, value)) return; // decided as it was read
-  const isWithin = [...(link.spent ?? []), ...link.receipts].some(({ stampMs, answeredAtMs, fields }) => {
+  if (draft.witnessed[edit.field]?.includes(edit.atMs) || !mayBeOverwritten(draft.base, link, system, edit, rules)) return;
+  count(draft, edit.field, edit.atMs);
+  tell(draft, edit, 'saved while a write of ours was on its way, and not there any more');
+}
+
+/** Saved after the look that some write of ours went by and before its answer; neither read nor decided, as far as the link can tell. */
+export function mayBeOverwritten(
+  before: SyncRecord,
+  link: Link,
+  system: SystemRules,
+  { field, value, atMs }: EarlierWitness,
+  rules: SyncRules,
+): boolean {
+  if (system.fields[field] === undefined || link.witnessed?.[field]?.includes(atMs)) return false;
+  const record = before.fields[field];
+  if (record !== undefined && record.atMs === atMs && sameValue(rules, field, record.value, value)) return false; // decided as it was read
+  return [...(link.spent ?? []), ...link.receipts].some(({ stampMs, answeredAtMs, fields }) => {
     const written = fields[field];
     if (written === undefined || atMs <= stampMs) return false;
     const isOurs = sameValue(rules, field, written.value, value) || sameValue(rules, field, written.before, value);
     return !isOurs && (answeredAtMs === undefined || atMs < answeredAtMs + SKEW_MS + system.stampResolutionMs);
   });
-  if (!isWithin) return;
-  count(draft, field, atMs);
-  tell(draft, edit, 'saved while a write of ours was on its way, and not there any more');
 }
 
 function tell(draft: Draft, { field, value, atMs }: EarlierWitness, reason: string): void {

@@ -125,6 +125,20 @@ describe('two companies of which each is the parent of the other', () => {
   });
 });
 
+describe('a company that is there already under another spelling of its domain', () => {
+  it.each(['https://www.acme.example', 'acme.example', 'www.acme.example'])(
+    'C3: as %s is found, and not made again',
+    async (Website) => {
+      const theirs = company('Acme Ltd', { Website });
+      const ours = crms.hubspot.create('companies', { name: 'Acme', domain: 'acme.example' });
+      await queues.tell('hubspot', 'companies', ours);
+      await queues.untilQuiet();
+      expect(crms.salesforce.objects('Account').map(({ objectId }) => objectId)).toEqual([theirs]);
+      expect(await twinOf('companies', theirs)).toBe(ours);
+    },
+  );
+});
+
 describe('a write to a person whom somebody ties to an unknown company meanwhile', () => {
   it('R2: leaves that tie as it is, and writes all other fields', async () => {
     const ada = await crms.linkedPerson();

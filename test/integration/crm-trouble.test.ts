@@ -275,6 +275,6 @@ describe('a property that somebody takes away in HubSpot', () => {
     await expect.poll(() => logged('poll failed').length).toBe(1);
     expect(JSON.stringify(logged('poll failed'))).toContain('MappingError');
     expect(JSON.stringify(logged('poll failed'))).toContain('contacts.concord_id does not exist in hubspot');
-    expect(logged('polled').map((line) => line.sync)).toEqual(['companies', 'deals']);
+    await expect.poll(() => logged('polled').map((line) => line.sync)).toEqual(['companies', 'deals']);
   });
 });

@@ -110,6 +110,7 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
     const lagMs = lagOf(objectId);
     const state = crm.state(objectId, fields, lagMs);
     seenAsOf.set(objectId, crm.now() - lagMs);
+    if (crm.hiddenIds.includes(objectId)) faults.took('F12');
     if (state.state === 'present' && faults.strikes('F14')) {
       // "Last viewed" is a write to the row in some systems.
       faults.took('F14');
@@ -203,6 +204,7 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
             writes.map(({ objectId, values }): [string, WriteOutcome] => {
               const fault = rowFault();
               if (fault === 'locked') return [objectId, locked()];
+              if (crm.hiddenIds.includes(objectId)) return [objectId, { outcome: 'gone' }];
               const written = crm.update(objectId, values, author, { verifiedAsOfMs: seenAsOf.get(objectId) });
               if (fault === 'left out') return [objectId, leftOut()];
               return [objectId, outcomeOf(written, undefined, values)];
@@ -262,7 +264,9 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
         const last = page.at(-1);
         const isCut = ids.length > 0 && faults.strikes('F12');
         if (isCut) faults.took('F12');
-        const rows = (isCut ? page.slice(0, Math.floor(page.length / 2)) : page).map((id) => crm.state(id, fields));
+        const rows = (isCut ? page.slice(0, Math.floor(page.length / 2)) : page)
+          .map((id) => crm.state(id, fields))
+          .filter(({ state }) => state === 'present');
         const done = isCut || ids.length <= size;
         return { rows, done, ...(!done && last !== undefined && { cursor: last }) };
       }),

@@ -143,7 +143,8 @@ export function drawSetup(chooser: Chooser, faults: FaultStrengths = {}, wishes:
       externalIdField: isStrict ? 'Concord_Id__c' : 'concord_id',
       stampResolutionMs: isStrict ? 1_000 : 1,
       readLagMs: (faults.F36 ?? 0) > 0 ? draw([0, 500, 2_000]) : 0,
-      listLagMs: (faults.F09 ?? 0) > 0 ? draw([0, 5_000, 30_000]) : 0,
+      // Search of HubSpot follows within moments; rows of Salesforce were seen to appear minutes behind their stamps.
+      listLagMs: (faults.F09 ?? 0) === 0 ? 0 : isStrict ? draw([0, 30_000, 480_000]) : draw([0, 5_000, 30_000]),
       skewMs: (faults.F10 ?? 0) > 0 ? draw([0, 400, -400, 5_000, -5_000, 60_000, -60_000, 900_000, -900_000]) : 0,
       mergeMintsNewId: draw([true, false]),
       mergedIdsTakeWrites: draw([false, true]),

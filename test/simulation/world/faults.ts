@@ -16,7 +16,7 @@ export const FAULTS = {
   F08: 'a row changes while a listing is paged through',
   F09: 'a write becomes visible to listings late, or commits long after its stamp',
   F10: 'the clock of the system differs from ours, or steps back',
-  F12: 'a listing comes back empty, or cut short, with success',
+  F12: 'objects go out of our sight: hidden for a while, or missing from a page that says it is whole',
   F13: 'everything is touched at once',
   F14: 'a read makes the system write to the object',
   F15: 'the system is restored from a backup',

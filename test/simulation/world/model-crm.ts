@@ -94,6 +94,7 @@ export class ModelCrm {
   private readonly types: ReadonlyMap<string, ModelType>;
   private rows = new Map<string, Row>();
   private readonly retired = new Set<string>();
+  private readonly hidden = new Set<string>();
   private minted = 0;
 
   constructor(options: ModelCrmOptions) {
@@ -227,6 +228,16 @@ export class ModelCrm {
 
   isRetired(field: string): boolean {
     return this.retired.has(field);
+  }
+
+  /** F12: an administrator takes the object out of Concord's sight, or lets it be seen again: people see it all the while. */
+  hide(objectId: string, hidden: boolean): void {
+    if (hidden) this.hidden.add(objectId);
+    else this.hidden.delete(objectId);
+  }
+
+  get hiddenIds(): readonly string[] {
+    return [...this.hidden];
   }
 
   /** F15: everything as it is now, to go back to. */
@@ -441,7 +452,7 @@ export class ModelCrm {
 
   private shown(row: Row, version: Version | undefined, fields: readonly string[] | undefined): ObjectState {
     const { objectId } = row;
-    if (version === undefined) return { state: 'missing', objectId };
+    if (version === undefined || this.hidden.has(objectId)) return { state: 'missing', objectId };
     if (version.deleted) {
       if (row.mergedInto !== undefined && this.rows.has(row.mergedInto))
         return { state: 'merged', objectId, intoObjectId: this.survivorOf(row).objectId };

@@ -299,6 +299,9 @@ export class People {
     const made = this.ports.systems.filter(() => this.ports.chooser.chance(650, 'people'));
     const homes = made.length > 0 ? made : this.ports.systems.slice(0, 1);
     for (const { system } of homes) this.createPerson(system, email);
+    const [home] = homes;
+    const doubles = this.menu.some(({ action }) => action === 'create a duplicate') && this.ports.chooser.chance(100, 'people');
+    if (doubles && home !== undefined && this.createPerson(home.system, email) !== undefined) this.ports.faults.happened('F55');
   }
 
   private createPerson(system: string, email: NativeValue = this.fresh('email')): string | undefined {

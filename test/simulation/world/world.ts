@@ -36,6 +36,7 @@ export interface WorldOptions {
 /** How often the rarer faults of a whole system are thought of. */
 const MISHAP_EVERY_MS = 10 * 60_000;
 const LOCKED_OUT_MS = [60_000, 300_000, 600_000] as const;
+const HIDDEN_MS = [90_000, 400_000, 1_200_000] as const;
 const BACKSTEP_MS = [2_000, 30_000] as const;
 
 export function createWorld(options: WorldOptions, ports: WorldPorts): World {
@@ -145,8 +146,10 @@ export class World implements WorldFace {
     this.calmed = true;
     this.faults.calm();
     this.lockedOutUntilMs.clear();
-    for (const crm of this.systems.values())
+    for (const crm of this.systems.values()) {
       for (const { fields } of this.setup.systems) for (const { name } of fields) crm.retire(name, false);
+      for (const objectId of crm.hiddenIds) this.unhide(crm, objectId);
+    }
   }
 
   /** Notifications that are still on their way. */
@@ -246,6 +249,13 @@ export class World implements WorldFace {
     next(scheduler.now() + MISHAP_EVERY_MS);
   }
 
+  /** Sharing rules are put right: the row is saved once more. */
+  private unhide(crm: ModelCrm, objectId: string): void {
+    if (!crm.hiddenIds.includes(objectId)) return;
+    crm.hide(objectId, false);
+    crm.touch(objectId, { by: 'automation' });
+  }
+
   private mishap({ system, object, family, fields }: SystemSetup): void {
     const { scheduler, story } = this.ports;
     const crm = this.crm(system);
@@ -253,6 +263,15 @@ export class World implements WorldFace {
     if (this.faults.strikes('F24')) {
       this.lockedOutUntilMs.set(system, scheduler.now() + this.faults.pick(LOCKED_OUT_MS, 'F24'));
       tell('rejects the access token for a while');
+    }
+    if (this.faults.strikes('F12')) {
+      const live = crm.liveIds(object);
+      const objectId = live[this.faults.upTo(Math.max(0, live.length - 1), 'F12')];
+      if (objectId !== undefined) {
+        crm.hide(objectId, true);
+        tell(`takes ${objectId} out of our sight`);
+        scheduler.at(scheduler.now() + this.faults.pick(HIDDEN_MS, 'F12'), `unhide ${system}`, () => this.unhide(crm, objectId));
+      }
     }
     if (this.faults.strikes('F13')) {
       this.faults.took('F13');
