@@ -28,8 +28,9 @@ export async function enqueueHints(system: string, received: ReceivedHints, chan
   log.info('received', {
     system,
     ignored: received.ignored,
-    hints: received.hints.map(({ correlationId, objectId, kind, by, fields }) => ({
+    hints: received.hints.map(({ correlationId, object, objectId, kind, by, fields }) => ({
       correlationId,
+      object,
       objectId,
       kind,
       by,

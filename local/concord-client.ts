@@ -36,6 +36,22 @@ const recordSchema = z.looseObject({
 });
 export type ShownRecord = z.infer<typeof recordSchema>;
 
+const guardsSchema = z.object({
+  syncs: z.array(
+    z.object({
+      systems: z.record(z.string(), z.object({ stops: z.array(z.object({ id: z.string(), reason: z.string() })) })),
+    }),
+  ),
+});
+const frozenSchema = z.object({ items: z.array(z.object({ recordId: z.string() })) });
+
+/** What a guard keeps from being written until an operator says so. */
+export interface Tripped {
+  readonly stops: readonly { readonly id: string; readonly reason: string }[];
+  /** Ids of records; 100 at most at a time. */
+  readonly frozen: readonly string[];
+}
+
 const THROTTLED_MS = 250;
 const TRIES_MAX = 100;
 
@@ -50,6 +66,9 @@ export interface ConcordClient {
   /** By record id or `system:objectId`; undefined when there is none. */
   record(id: string): Promise<ShownRecord | undefined>;
   stats(): Promise<z.infer<typeof statsSchema>>;
+  tripped(): Promise<Tripped>;
+  /** Lets what the guards stopped be written after all, each stop and each record by its own approval. */
+  approve(tripped: Tripped, reason: string): Promise<void>;
   /** Polls both systems now and waits until all that follows is done. */
   pollNow(timeoutMs?: number): Promise<void>;
   /** Nothing queued, nothing running, no notification on its way. */
@@ -59,17 +78,22 @@ export interface ConcordClient {
 }
 
 export function concordClient(environment: Environment): ConcordClient {
-  const get = async (path: string): Promise<unknown> => {
+  const ask = async (method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> => {
     for (let attempt = 1; ; attempt++) {
-      const response = await fetch(environment.stack.apiUrl + path);
+      const response = await fetch(environment.stack.apiUrl + path, {
+        method,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
       if (response.status === 404) return undefined;
       if (response.ok) return response.json();
       const reason = (await response.text()).slice(0, 300);
       // The API is throttled, as on AWS: whoever asks for much at once waits for its turn.
-      if (response.status !== 429 || attempt === TRIES_MAX) throw new Error(`GET ${path} answered ${response.status}: ${reason}`);
+      if (response.status !== 429 || attempt === TRIES_MAX)
+        throw new Error(`${method} ${path} answered ${response.status}: ${reason}`);
       await sleep(THROTTLED_MS);
     }
   };
+  const get = (path: string) => ask('GET', path);
   const untilQuiet = async (timeoutMs = 60_000): Promise<void> => {
     const deadline = Date.now() + timeoutMs;
     const { stack, crms } = environment;
@@ -89,6 +113,18 @@ export function concordClient(environment: Environment): ConcordClient {
       return found === undefined ? undefined : recordSchema.parse(found);
     },
     stats: async () => statsSchema.parse(await get('/stats')),
+    async tripped() {
+      const { syncs } = guardsSchema.parse(await get('/guards'));
+      const { items } = frozenSchema.parse(await get('/conflicts?kind=frozen&limit=100'));
+      return {
+        stops: syncs.flatMap(({ systems }) => Object.values(systems).flatMap(({ stops }) => stops)),
+        frozen: items.map(({ recordId }) => recordId),
+      };
+    },
+    async approve({ stops, frozen }, reason) {
+      for (const { id } of stops) await ask('POST', `/guards/${encodeURIComponent(id)}/approve`, { reason });
+      for (const id of frozen) await ask('POST', `/records/${encodeURIComponent(id)}/unfreeze`, { reason });
+    },
     untilQuiet,
     async pollNow(timeoutMs) {
       await environment.stack.runSchedules('Poll');

@@ -100,17 +100,20 @@ export class CreateObjects {
       const asked = creates.flatMap((job) => {
         const values = valuesOf(job.record);
         const wanted = key.keyOf(values);
-        const forms = this.jobs.side.searchForms(leading, values[leading] ?? null);
+        const value = values[leading] ?? null;
+        const [native] = Object.entries(this.jobs.side.toNative({ [leading]: value }, values));
         const entry = found.get(job.record.recordId);
         // An earlier key that found something is the stronger evidence.
-        if (wanted === undefined || forms.length === 0 || entry === undefined || entry.candidates.length > 0) return [];
-        return [{ entry, wanted, forms }];
+        if (wanted === undefined || native === undefined || entry === undefined || entry.candidates.length > 0) return [];
+        const [nativeField, written] = native;
+        const others = this.jobs.side.searchForms(leading, value); // none where the native field is joined from several
+        return [{ entry, wanted, nativeField, forms: [...new Set([String(written), ...others])] }];
       });
-      const nativeField = this.nativeOf(leading);
-      if (asked.length === 0 || nativeField === undefined) continue;
+      const [first] = asked;
+      if (first === undefined) continue;
       const objects = await connector.findByField(
         object,
-        nativeField,
+        first.nativeField,
         [...new Set(asked.flatMap(({ forms }) => forms))],
         nativeFields,
       );
@@ -125,15 +128,6 @@ export class CreateObjects {
       }
     }
     return found;
-  }
-
-  /** The native field that holds a canonical one by itself: only such a field has forms to search for. */
-  private nativeOf(field: string): string | undefined {
-    const { side } = this.jobs;
-    return side.nativeFields.find((native) => {
-      const [only, ...others] = side.canonicalOf(native);
-      return only === field && others.length === 0;
-    });
   }
 
   /** Ties a found object to the job's record and decides its values. Returns false when a race was lost. */

@@ -39,17 +39,26 @@ const LABELS: Readonly<Record<string, string>> = {
   postalCode: 'Postcode',
 };
 
-/** The page shows people; companies and deals travel unseen, and the trail names them. */
+/** The page shows people; companies and deals travel beside them unseen. */
 const SHOWN_SYNC = config.syncs.find((sync) => sync.name === 'contacts') ?? config.syncs[0];
 
 /** The columns of the mapping in force: whoever edits the config sees the edit here. */
 export const COLUMNS: readonly Column[] = columnsOf();
 export const MATCH_KEYS: readonly (readonly string[])[] = SHOWN_SYNC?.matchKeys ?? [];
-const EXTERNAL_IDS = SHOWN_SYNC?.objects ?? {};
+const OBJECTS = SHOWN_SYNC?.objects ?? {};
 
 /** The native field that carries Concord's record id. */
 export function externalIdField(system: System): string | undefined {
-  return EXTERNAL_IDS[system]?.externalId;
+  return OBJECTS[system]?.externalId;
+}
+
+/** False for an object type that the page does not show; true where nothing is said of it. */
+export function isShownObject(system: string, object: string | undefined): boolean {
+  return object === undefined || OBJECTS[system]?.type === object;
+}
+
+export function isShownSync(sync: string | undefined): boolean {
+  return sync === undefined || sync === SHOWN_SYNC?.name;
 }
 
 const byNative = new Map<string, Column>(

@@ -25,11 +25,13 @@ export const refusalSchema = z.object({ message: z.string() });
 
 const receivedSchema = z.object({
   correlationId: z.string(),
+  object: z.string().optional(), // the system's name of the object type
   objectId: z.string(),
   by: z.string().optional(),
 });
 const processedSchema = z.object({
   correlationId: z.string(),
+  sync: z.string().optional(),
   objectId: z.string(),
   recordId: z.string(),
   fields: z.array(z.string()),
@@ -40,6 +42,7 @@ const processedSchema = z.object({
 });
 const deliveredSchema = z.object({
   correlationId: z.string(),
+  sync: z.string().optional(),
   objectId: z.string(),
   recordId: z.string(),
   kind: z.string(),

@@ -1,5 +1,15 @@
 import type { NativeValue } from '../../shared/sync/change-hint.ts';
-import { COLUMNS, columnOf, isSystem, looseCanon, otherSystem, SYSTEMS, type System } from './fields.ts';
+import {
+  COLUMNS,
+  columnOf,
+  isShownObject,
+  isShownSync,
+  isSystem,
+  looseCanon,
+  otherSystem,
+  SYSTEMS,
+  type System,
+} from './fields.ts';
 import { isOpen, type Journey, linksOf, NO_TRAVELS, settle, type Travels, withEvent } from './journeys.ts';
 import type { ContactsAnswer, Status, TrailMessage, WriteMessage } from './messages.ts';
 import { type Contact, type Contacts, type Pair, pairsOf } from './pairs.ts';
@@ -135,6 +145,7 @@ function byId(objects: ContactsAnswer['salesforce']): ReadonlyMap<string, Contac
 }
 
 function withTrailEvent(session: Session, event: TrailMessage, nowMs: number): Session {
+  if (!isOfContacts(event)) return session;
   const travels = withEvent(session.travels, event);
   if (event.type === 'delivered' && event.change.kind === 'create') {
     return nameArrival({ ...session, travels }, event.system, event.change.objectId);
@@ -146,6 +157,21 @@ function withTrailEvent(session: Session, event: TrailMessage, nowMs: number): S
   const lastWrites = { ...session.lastWrites, [event.system]: { seq: event.seq, atMs: event.atMs } };
   const next = { ...session, travels, lastWrites };
   return withWrite(next, event, nowMs);
+}
+
+/** Ids are unique within an object type only: a company may have the id of a contact. */
+function isOfContacts(event: TrailMessage): boolean {
+  switch (event.type) {
+    case 'write':
+      return isShownObject(event.system, event.object);
+    case 'received':
+      return isShownObject(event.system, event.change.object);
+    case 'processed':
+    case 'delivered':
+      return isShownSync(event.change.sync);
+    case 'polled':
+      return true;
+  }
 }
 
 function withWrite(session: Session, write: WriteMessage, nowMs: number): Session {

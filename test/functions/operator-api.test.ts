@@ -118,6 +118,31 @@ describe('the operator API', () => {
       });
   });
 
+  it('L3: pages through the cases of all syncs, each once', async () => {
+    const syncs = ['contacts', 'companies', 'deals'].map((name) => ({ name, objects: { salesforce: name, hubspot: name } }));
+    const opened = ['contacts 1', 'contacts 2', 'deals 1'];
+    for (const caseId of opened) {
+      const [sync = ''] = caseId.split(' ');
+      await crms.firstSync.putReview({ caseId, sync, reason: 'alike', keyName: '', objects: [], atMs: crms.clock.now() });
+    }
+    const reviewPage = z.object({ items: z.array(z.object({ caseId: z.string() })), cursor: z.string().optional() });
+    for (const limit of ['1', '2', '100']) {
+      const found: string[] = [];
+      let cursor: string | undefined;
+      for (let page = 0; page < 10; page += 1) {
+        const query = { kind: 'review', limit, ...(cursor && { cursor }) };
+        const { items, cursor: next } = reviewPage.parse((await ask('GET /conflicts', { query }, { syncs })).body);
+        found.push(...items.map(({ caseId }) => caseId));
+        cursor = next;
+        if (cursor === undefined) break;
+      }
+      expect(found).toEqual(opened);
+      expect(cursor).toBeUndefined();
+    }
+    const strange = { kind: 'review', cursor: 'leads:' };
+    expect(await ask('GET /conflicts', { query: strange }, { syncs })).toMatchObject({ status: 400 });
+  });
+
   it('pages through what waits, each case once', async () => {
     const people = [await refused(), await refused(), await refused()];
     const found: unknown[] = [];

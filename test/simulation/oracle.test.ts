@@ -399,20 +399,60 @@ describe('the oracle', () => {
     });
 
     it('I13: sees a conflict that went to the wrong edit', () => {
-      const later = { value: 'Title 2', by: 'hubspot', atMs: START + 10 };
-      const earlier = { value: 'Title 1', by: 'salesforce', atMs: START };
-      const decided = (winner: typeof later, lost: typeof later) =>
-        broken(
-          evidence({
-            ledger: [
-              line([{ event: 'kept', field: 'name', rule: 'O7/S1', by: winner.by, atMs: winner.atMs, to: winner.value, lost }]),
-            ],
-          }),
-        );
+      const later = { value: 'Name 2', by: 'hubspot', atMs: START + 10 };
+      const earlier = { value: 'Name 1', by: 'salesforce', atMs: START };
+      const names = logOf(
+        born,
+        broughtOver,
+        edit('salesforce', S1, 'LastName', null, 'Name 1', START + 1_000),
+        edit('hubspot', H1, 'lastname', null, 'Name 2', START + 1_000),
+      );
+      const decided = (winner: typeof later, lost: typeof later) => {
+        const { by, atMs, value: to } = winner;
+        const ledger = [line([{ event: 'kept', field: 'name', rule: 'O7/S1', by, atMs, to, lost }])];
+        return judgeSafety(evidence({ changes: names, ledger })).map(({ invariant }) => invariant);
+      };
       expect(decided(later, earlier)).toEqual([]);
       expect(decided(earlier, later)).toEqual(['I13']);
       // Of one time, the system named first wins.
       expect(decided({ ...earlier, atMs: START + 10 }, later)).toEqual([]);
+    });
+
+    it('I5: sees an edit that nobody made, and one that was decided twice', () => {
+      const taken = {
+        event: 'changed',
+        field: 'title',
+        rule: 'O6',
+        by: 'hubspot',
+        atMs: START,
+        from: 'Title 1',
+        to: 'Title 2',
+      } as const;
+      const saved = edit('hubspot', H1, 'jobtitle', 'Title 1', 'Title 2', START + 30_000);
+      const said = (changes: CrmChange[], ledger: Evidence['ledger']) =>
+        judgeFinal(evidence({ changes, ledger })).map(({ invariant }) => invariant);
+      expect(said(logOf(born, broughtOver, saved), [line([taken])])).not.toContain('I5');
+      expect(said(logOf(born, broughtOver), [line([taken])])).toContain('I5');
+      expect(said(logOf(born, broughtOver, saved), [line([taken]), line([taken], 7)])).toContain('I5');
+      // Our own write is no edit of the system that we wrote to.
+      const own = write('hubspot', H1, 'jobtitle', 'Title 1', 'Title 2', START + 30_000);
+      expect(said(logOf(born, broughtOver, own), [line([taken])])).toContain('I5');
+    });
+
+    it('I4: sees one of several objects with one key chosen in silence', () => {
+      const twin: Told = {
+        ...born,
+        system: 'hubspot',
+        objectId: '1000',
+        fields: { email: { before: null, after: 'A@example.test' } },
+        atMs: START - 900_000,
+      };
+      const mine: Told = { ...twin, objectId: H1, atMs: START - 800_000 };
+      const ledger = [line([{ event: 'linked', rule: 'L1', by: 'hubspot', atMs: START }])];
+      const said = (reviewed: ReadonlySet<string>) =>
+        judgeFinal(evidence({ changes: logOf(twin, mine, born), ledger, reviewed })).map(({ invariant }) => invariant);
+      expect(said(new Set())).toContain('I4');
+      expect(said(new Set(['hubspot:1000']))).not.toContain('I4');
     });
 
     it('S1: sees a forged call that was taken', () => {

@@ -39,7 +39,7 @@ function written(atMs: number, more: Partial<WriteMessage>): WriteMessage {
     seq: atMs,
     atMs,
     system: 'salesforce',
-    object: 'Contact',
+    object: more.system === 'hubspot' ? 'contacts' : 'Contact',
     objectId: '003B',
     kind: 'update',
     fields: { Title: { from: null, to: 'Buyer' } },
@@ -52,6 +52,39 @@ const events = (nowMs: number, ...list: TrailMessage[]): Action => ({ kind: 'eve
 const sessionOf = (...actions: Action[]): Session => [CONTACTS, ...actions].reduce(reduce, newSession(OPENED_MS));
 const lines = (session: Session) =>
   shownPairs(session).map(({ salesforce, hubspot }) => [salesforce?.objectId, hubspot?.objectId]);
+
+describe('companies and deals', () => {
+  const company = { object: 'companies', system: 'hubspot', objectId: '501' }; // the id of a contact, too
+  const step = { atMs: 3_000, system: 'hubspot' };
+
+  it('are none of the contacts, whatever becomes of them', () => {
+    const before = sessionOf();
+    const after = reduce(
+      before,
+      events(
+        3_000,
+        written(2_000, { ...company, kind: 'create', objectId: '900', fields: { name: { from: null, to: 'Initech' } } }),
+        written(2_100, { ...company, kind: 'delete', fields: {} }),
+        { type: 'received', ...step, change: { correlationId: 'webhook-1', object: 'companies', objectId: '501', by: 'other' } },
+        {
+          type: 'delivered',
+          ...step,
+          change: {
+            correlationId: 'webhook-1',
+            sync: 'companies',
+            objectId: '501',
+            recordId: 'r1',
+            kind: 'update',
+            fields: ['name'],
+            sinceReceivedMs: 10,
+          },
+        },
+      ),
+    );
+    expect(lines(after)).toEqual(lines(before));
+    expect(after.travels.journeys).toEqual([]);
+  });
+});
 
 describe('the rows', () => {
   it('put the two sides of a person together by the match keys of the config, and the unmatched last', () => {

@@ -26,6 +26,65 @@ export function judgeDecisions(facts: Case, say: Say): void {
   }
 }
 
+/**
+ * I5: every edit that the ledger tells of was made, and was decided once. A stale read, an echo, or a late write of our own that is
+ * taken for somebody's edit is one that nobody made there.
+ */
+export function judgePhantoms(facts: Case, say: Say): void {
+  const made = new Map<string, number>();
+  const keyOf = (group: string, system: string, field: string, value: FieldValue) =>
+    JSON.stringify([group, system, field, facts.canon(field, value)]);
+  for (const change of facts.evidence.changes) {
+    const group = facts.groupOfObject(change.system, change.objectId);
+    for (const [native, { after, sent }] of Object.entries(change.fields)) {
+      const field = facts.fieldOf(change.system, native);
+      // What the system made of our value may be taken for an edit where nobody can tell.
+      if (field === undefined || (change.author.by === 'concord' && sent === undefined)) continue;
+      const key = keyOf(group, change.system, field, facts.canonOf(change.system, native, after));
+      made.set(key, (made.get(key) ?? 0) + 1);
+    }
+  }
+  const decided = new Map<string, number>();
+  for (const { recordId, version, lines, decidedAtMs } of [...facts.evidence.ledger].sort(
+    (a, b) => a.decidedAtMs - b.decidedAtMs,
+  )) {
+    for (const line of lines) {
+      const told = editTold(line);
+      // A cleared or ticked field comes about in more ways than can be counted.
+      if (told === undefined || told.value === null || typeof told.value === 'boolean') continue;
+      const { field, system, value } = told;
+      if (facts.evidence.systems.get(system) === undefined) continue;
+      const key = keyOf(facts.groupOfRecord(recordId), system, field, value);
+      const times = (decided.get(key) ?? 0) + 1;
+      decided.set(key, times);
+      const most = made.get(key) ?? 0;
+      if (times === most + 1)
+        say(
+          'I5',
+          `record ${recordId} version ${version} took ${shown(value)} in ${field} for an edit in ${system}, where it was saved ${most} times and decided ${times} times`,
+          decidedAtMs,
+        );
+    }
+  }
+}
+
+/** The edit that a line is about, where it is one that a look found; a first look, a merge or a person's choice is none. */
+function editTold({
+  event,
+  field,
+  rule,
+  by,
+  to,
+  lost,
+}: LedgerLine): { field: string; system: string; value: FieldValue } | undefined {
+  if (field === undefined || !/^O[67](\/|$)/.test(rule)) return undefined;
+  if (event === 'kept' && lost !== undefined) return { field, system: lost.by, value: lost.value };
+  if (event !== 'changed') return undefined;
+  // Of a merged value, what is lost is this side's own.
+  if (/S(6|9|11)$/.test(rule)) return lost === undefined ? undefined : { field, system: lost.by, value: lost.value };
+  return to === undefined ? undefined : { field, system: by, value: to };
+}
+
 /** How the line's conflict was to be decided; undefined where the line tells of none that has a winner. */
 function strategyOf(facts: Case, { field, rule, event }: LedgerLine): ReferenceStrategy | undefined {
   if (field === undefined || (event !== 'changed' && event !== 'kept')) return undefined;

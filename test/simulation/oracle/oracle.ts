@@ -3,11 +3,11 @@ import type { Item } from '../../../shared/store/table.ts';
 import type { Violation } from '../runs/run-report.ts';
 import type { World } from '../world/world.ts';
 import { judgeConvergence, judgeFixpoint } from './convergence.ts';
-import { judgeDecisions } from './decisions.ts';
+import { judgeDecisions, judgePhantoms } from './decisions.ts';
 import { judgeEdits } from './edits.ts';
 import { Case, type Evidence, judgedBy, readTable, type Say, type SystemEvidence } from './evidence.ts';
 import type { RecordHistory } from './history.ts';
-import { judgeCreates, judgeDeletes, judgeEmptied, judgeOrigins, judgeWriteCounts } from './writes.ts';
+import { judgeCreates, judgeDeletes, judgeEmptied, judgeMatches, judgeOrigins, judgeWriteCounts } from './writes.ts';
 
 /** What the oracle reads of a table. */
 export interface SeenTable {
@@ -58,10 +58,12 @@ export function judgeFinal(evidence: Evidence): Violation[] {
     (say) => judgeEdits(facts, say),
     (say) => judgeWriteCounts(facts, say),
     (say) => judgeCreates(facts, say),
+    (say) => judgeMatches(facts, say),
     (say) => judgeOrigins(facts, say),
     (say) => judgeEmptied(facts, say),
     (say) => judgeDeletes(facts, say),
     (say) => judgeDecisions(facts, say),
+    (say) => judgePhantoms(facts, say),
     (say) => judgeIntrusions(facts, say),
   ]);
 }

@@ -1,5 +1,5 @@
 import type { FieldValue } from '../../../shared/sync/field-value.ts';
-import type { CrmChange } from '../world/crm-log.ts';
+import { type CrmChange, objectKey } from '../world/crm-log.ts';
 import { comparable } from '../world/model-crm.ts';
 import { type Case, type Say, shown } from './evidence.ts';
 
@@ -181,6 +181,54 @@ export function judgeEmptied(facts: Case, say: Say): void {
         say('I6', `${field} of ${change.system} ${change.objectId} was emptied, and nobody had emptied it anywhere`, change.atMs);
     }
   }
+}
+
+/**
+ * I4: of several objects with one match key none is chosen silently.
+ *
+ * Judged is each tie by match key: no other object of the system may have had the same key for long, belong to nobody else, and be
+ * shown to nobody.
+ */
+export function judgeMatches(facts: Case, say: Say): void {
+  const [key] = facts.evidence.sync.matchKeys;
+  const [keyField] = key?.fields ?? [];
+  for (const { recordId, lines, decidedAtMs } of facts.evidence.ledger) {
+    const record = facts.evidence.records.get(recordId);
+    for (const line of lines) {
+      if (line.event !== 'linked' || (line.rule !== 'L1' && line.rule !== 'L2')) continue;
+      const link = record?.links[line.by];
+      if (link?.objectId === undefined || (link.aliases ?? []).length > 0) continue;
+      const native = (facts.side(line.by)?.nativeFields ?? []).find((name) => facts.fieldOf(line.by, name) === keyField);
+      if (native === undefined) continue;
+      const held = keysAt(facts, line.by, native, decidedAtMs);
+      const mine = held.get(link.objectId);
+      if (mine === undefined) continue;
+      for (const [objectId, other] of held) {
+        const isRival = objectId !== link.objectId && other.form === mine.form && other.sinceMs < decidedAtMs - CREATE_TAKES_MS;
+        if (!isRival || facts.evidence.reviewed.has(objectKey(line.by, objectId))) continue;
+        if (facts.recordsOf(line.by, objectId).length > 0) continue;
+        say(
+          'I4',
+          `record ${recordId} took ${line.by} ${link.objectId}, and ${objectId} has the same key and is shown to nobody`,
+          decidedAtMs,
+        );
+      }
+    }
+  }
+}
+
+/** By object: the comparable form of a native field at a time, and since when. */
+function keysAt(facts: Case, system: string, native: string, atMs: number): Map<string, { form: string; sinceMs: number }> {
+  const held = new Map<string, { form: string; sinceMs: number }>();
+  for (const change of facts.evidence.changes) {
+    if (change.atMs > atMs) break;
+    if (change.system !== system) continue;
+    const now = change.fields[native];
+    if (change.kind === 'delete' || change.kind === 'merged-away') held.delete(change.objectId);
+    else if (now !== undefined && now.after === null) held.delete(change.objectId);
+    else if (now !== undefined) held.set(change.objectId, { form: comparable(now.after), sinceMs: change.atMs });
+  }
+  return held;
 }
 
 /** I9: nothing is deleted that nobody deleted elsewhere, and nothing at all where deletes are not carried over. */

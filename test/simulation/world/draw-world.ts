@@ -16,6 +16,7 @@ const STRENGTHS: Readonly<Partial<Record<FaultId, readonly number[]>>> = {
   F08: [300],
   F09: [100, 500],
   F10: [50],
+  F11: [20],
   F12: [100, 400],
   F13: [60],
   F14: [5],
