@@ -52,19 +52,19 @@ export function arrivalsOf(edits: readonly Edit[], writes: readonly WriteLogEntr
     p95Ms: percentile(sorted, 0.95),
     p99Ms: percentile(sorted, 0.99),
     maxMs: sorted.at(-1) ?? 0,
-    unexplained: missing.filter((edit) => !isExplained(edit, edits)),
+    unexplained: missing.filter((edit) => !isExplained(edit, edits, Math.max(EXPLAINS_MS, sorted.at(-1) ?? 0))),
     lastOverFirst: median(latencies.slice(-tenth)) / Math.max(1, median(latencies.slice(0, tenth))),
   };
 }
 
 /** Values that gave way before they could travel: overwritten on the same side, or met by an edit of the same field on the other. */
-function isExplained(edit: Edit, edits: readonly Edit[]): boolean {
+function isExplained(edit: Edit, edits: readonly Edit[], withinMs: number): boolean {
   return edits.some(
     (rival) =>
-      rival !== edit && rival.twin === edit.twin && rival.field === edit.field && Math.abs(rival.atMs - edit.atMs) < EXPLAINS_MS,
+      rival !== edit && rival.twin === edit.twin && rival.field === edit.field && Math.abs(rival.atMs - edit.atMs) < withinMs,
   );
 }
-/** Two edits of one field so close together may be decided before the first has travelled. */
+/** Two edits of one field so close together may be decided before the first has travelled; where travel takes longer, longer. */
 const EXPLAINS_MS = 10_000;
 
 export interface Costs {

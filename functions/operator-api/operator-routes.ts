@@ -132,7 +132,7 @@ async function trigger({ path }: OperatorRequest, ports: OperatorPorts): Promise
   return { status: 202, body: { sync: sync.name, polling: Object.keys(sync.objects) } };
 }
 
-/** By the record's id, or by `system:objectId` of any of its objects. */
+/** By the record's id, or by `system:objectId` or `system:object:objectId` of any of its objects. */
 async function recordWithLedger({ path }: OperatorRequest, ports: OperatorPorts): Promise<OperatorAnswer> {
   const asked = path.id ?? '';
   const recordId = asked.includes(':') ? await recordIdOfObject(asked, ports) : asked;
@@ -143,10 +143,13 @@ async function recordWithLedger({ path }: OperatorRequest, ports: OperatorPorts)
 }
 
 async function recordIdOfObject(asked: string, ports: OperatorPorts): Promise<string | undefined> {
-  const [system = '', objectId = ''] = asked.split(':', 2);
+  const [system = '', ...path] = asked.split(':');
+  const objectId = path.pop() ?? '';
+  // A system may give the same id to a contact and to a company: then the object type tells, or else the order of the syncs.
+  const [type] = path;
   const refs = ports.syncs.flatMap((sync) => {
     const object = sync.objects[system];
-    return object === undefined ? [] : [{ system, object, objectId }];
+    return object === undefined || (type !== undefined && type !== object) ? [] : [{ system, object, objectId }];
   });
   const found = await ports.records.resolveMany(refs);
   return refs.map((ref) => found.get(refKey(ref))).find((recordId) => recordId !== undefined);

@@ -64,7 +64,7 @@ describe('the operator API', () => {
   it('shows a record with its history, by its id and by the id of each of its objects', async () => {
     const ada = await crms.linkedPerson();
     await crms.process('hubspot', [crms.edit('hubspot', ada.hubspot, { jobTitle: 'Countess' })]);
-    const ids = [ada.recordId, `salesforce:${ada.salesforce}`, `hubspot:${ada.hubspot}`];
+    const ids = [ada.recordId, `salesforce:${ada.salesforce}`, `hubspot:${ada.hubspot}`, `hubspot:contacts:${ada.hubspot}`];
     for (const id of ids) {
       expect(await ask('GET /records/{id}', { path: { id } })).toMatchObject({
         status: 200,
@@ -77,7 +77,7 @@ describe('the operator API', () => {
         },
       });
     }
-    for (const id of ['nobody', 'hubspot:1', 'nowhere:1', ''])
+    for (const id of ['nobody', 'hubspot:1', 'nowhere:1', `hubspot:companies:${ada.hubspot}`, ''])
       expect(await ask('GET /records/{id}', { path: { id } })).toMatchObject({ status: 404 });
   });
 

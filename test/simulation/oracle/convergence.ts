@@ -1,4 +1,5 @@
 import type { StoredRecord } from '../../../shared/store/record-item.ts';
+import type { FieldValue } from '../../../shared/sync/field-value.ts';
 import { objectKey } from '../world/crm-log.ts';
 import { storedForm } from '../world/native-field.ts';
 import { type Case, type Say, shown } from './evidence.ts';
@@ -54,7 +55,7 @@ function judgeLink(facts: Case, record: StoredRecord, system: string, link: Link
     const override = link.overrides?.[field];
     const asked = override === undefined ? (record.fields[field]?.value ?? null) : override.value;
     if (facts.same(field, now, asked) || isAsStored(facts, record, system, field, values, asked)) continue;
-    if (isRewritten(facts, system, objectId, field, asked)) continue;
+    if (isRewritten(facts, system, objectId, field, asked, now)) continue;
     const seen = link.seen[field];
     const known = seen === undefined ? (record.fields[field]?.value ?? null) : 'value' in seen ? seen.value : undefined;
     const difference = `${what} holds ${shown(now)} in ${field}, and ${shown(asked)} is asked of it`;
@@ -71,7 +72,7 @@ function isAsStored(
   system: string,
   field: string,
   values: Readonly<Record<string, unknown>>,
-  asked: string | number | boolean | null,
+  asked: FieldValue,
 ): boolean {
   const own = facts.evidence.systems.get(system);
   const side = facts.side(system);
@@ -94,27 +95,17 @@ function nativeOf(value: unknown): string | number | boolean | null {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
 }
 
-/** A rule of the system changed what we wrote within our own transaction: that is its form of our value. */
-function isRewritten(
-  facts: Case,
-  system: string,
-  objectId: string,
-  field: string,
-  asked: string | number | boolean | null,
-): boolean {
-  const native = nativeNames(facts, system, field);
-  const last = facts.changesOf(system, objectId).findLast((change) => native.some((name) => change.fields[name] !== undefined));
-  if (last?.author.by !== 'automation' || last.author.inside !== 'concord') return false;
-  const own = facts.evidence.systems.get(system);
-  return native.some((name) => {
-    const change = last.fields[name];
-    const definition = own?.setup.fields.find((one) => one.name === name);
-    if (change === undefined || own === undefined || definition === undefined) return false;
-    const written = facts.canonOf(system, name, change.before);
-    const sent = facts.side(system)?.toNative({ [field]: asked }, {})[name] ?? null;
+/** Our last write of the field asked for the value, and this is what the system made of it, by its form or by a rule of its own. */
+function isRewritten(facts: Case, system: string, objectId: string, field: string, asked: FieldValue, now: FieldValue): boolean {
+  const names = nativeNames(facts, system, field);
+  const last = facts.changesOf(system, objectId).findLast((change) => names.some((name) => change.sent?.[name] !== undefined));
+  return names.some((name) => {
+    const sent = last?.sent?.[name];
+    const formed = last?.formed?.[name];
+    if (sent === undefined || formed === undefined) return false;
     return (
-      written === facts.canon(field, asked) ||
-      written === facts.canonOf(system, name, storedForm(definition, sent, own.setup.family))
+      facts.canonOf(system, name, sent) === facts.canon(field, asked) &&
+      facts.canonOf(system, name, formed) === facts.canon(field, now)
     );
   });
 }

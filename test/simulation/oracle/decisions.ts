@@ -1,5 +1,7 @@
+import type { NativeValue } from '../../../shared/sync/change-hint.ts';
 import type { FieldValue } from '../../../shared/sync/field-value.ts';
 import type { LedgerLine } from '../../../shared/sync/ledger.ts';
+import type { CrmChange } from '../world/crm-log.ts';
 import { type Case, type Say, shown } from './evidence.ts';
 import { isRightWinner, type ReferenceStrategy } from './reference-decision.ts';
 
@@ -34,13 +36,28 @@ export function judgePhantoms(facts: Case, say: Say): void {
   const made = new Map<string, number>();
   const keyOf = (group: string, system: string, field: string, value: FieldValue) =>
     JSON.stringify([group, system, field, facts.canon(field, value)]);
+  const stored = new Map<string, NativeValue>();
+  const placeOf = ({ system, objectId }: CrmChange, native: string) => JSON.stringify([system, objectId, native]);
   for (const change of facts.evidence.changes) {
     const group = facts.groupOfObject(change.system, change.objectId);
-    for (const [native, { after, sent }] of Object.entries(change.fields)) {
+    // A rule within our own write put back what was there: the system kept its value, and nobody saw ours.
+    for (const [native, sent] of Object.entries(change.sent ?? {})) {
+      const kept = stored.get(placeOf(change, native));
       const field = facts.fieldOf(change.system, native);
-      // What the system made of our value may be taken for an edit where nobody can tell.
-      if (field === undefined || (change.author.by === 'concord' && sent === undefined)) continue;
-      const key = keyOf(group, change.system, field, facts.canonOf(change.system, native, after));
+      if (field === undefined || kept === undefined || kept === sent || change.fields[native] !== undefined) continue;
+      const key = keyOf(group, change.system, field, facts.canonOf(change.system, native, kept));
+      made.set(key, (made.get(key) ?? 0) + 1);
+    }
+    for (const [native, { after }] of Object.entries(change.fields)) stored.set(placeOf(change, native), after);
+    // What the system made of our value may be taken for an edit where nobody can tell.
+    const saved =
+      change.author.by === 'concord'
+        ? Object.entries(change.formed ?? {})
+        : Object.entries(change.fields).map(([native, { after }]) => [native, after] as const);
+    for (const [native, value] of saved) {
+      const field = facts.fieldOf(change.system, native);
+      if (field === undefined) continue;
+      const key = keyOf(group, change.system, field, facts.canonOf(change.system, native, value));
       made.set(key, (made.get(key) ?? 0) + 1);
     }
   }

@@ -4,7 +4,7 @@ import { AuthRejectedError, RateLimitedError, RequestRefusedError, SystemUnavail
 import type { NativeValues } from '../../../shared/sync/change-hint.ts';
 import type { PortCall } from '../engine/world-face.ts';
 import { CallFailedError } from '../kernel/incarnation.ts';
-import type { Author } from './crm-log.ts';
+import type { Author, CrmChange } from './crm-log.ts';
 import type { FaultBook } from './faults.ts';
 import { comparable, type ModelCrm, type Written } from './model-crm.ts';
 
@@ -66,16 +66,24 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
   ): Promise<Map<string, WriteOutcome>> {
     const number = surroundings.nextCall();
     let gaveUp = false;
+    const made: CrmChange[] = [];
     try {
       const outcomes = await call(`crm ${system} ${name}`, () => {
         admit(false);
+        const fromSeq = crm.log.changes.length;
         const answer = effect({ by: 'concord', connection, call: number, late: gaveUp });
+        made.push(...crm.log.changes.slice(fromSeq));
         // Committed, and then a gateway's 502.
         const fault = name === 'create' ? 'F20' : 'F21';
         if (!faults.strikes(fault)) return answer;
         faults.took(fault);
         return unknownOf(keys, 'it answered 502');
       });
+      for (const change of made) {
+        const outcome =
+          outcomes.get(change.objectId) ?? outcomes.get(String(change.sent?.[crm.typeOf(change.type).externalIdField]));
+        if (change.author.by === 'concord' && outcome?.outcome === 'written') change.answered = true;
+      }
       return reordered(outcomes);
     } catch (error) {
       if (!(error instanceof CallFailedError)) throw error;

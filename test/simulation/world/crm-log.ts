@@ -36,6 +36,8 @@ export interface CrmChange {
   readonly fields: Readonly<Record<string, FieldChange>>;
   /** Of a write by Concord: every field that it sent. */
   readonly sent?: Readonly<Record<string, NativeValue>>;
+  /** Of a write by Concord: what the system then held of those fields in which it did not keep what was sent. */
+  readonly formed?: Readonly<Record<string, NativeValue>>;
   /** Of a write by Concord: the true time of the state that its caller had last read of the object. */
   readonly verifiedAsOfMs?: number;
   /** Of a merge: the ids that lead to this object from now on. Of a merged-away object: the survivor. */
@@ -44,6 +46,8 @@ export interface CrmChange {
   /** What a rule of the system did in the same transaction: one notification tells of both. */
   readonly rider?: CrmChange;
   telling: Telling;
+  /** Of a write by Concord: whether its caller heard that it was done. */
+  answered?: true;
 }
 
 /** What a notification about a change shows: the end of its transaction. */

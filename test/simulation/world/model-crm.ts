@@ -76,7 +76,7 @@ export interface WriteOptions {
   readonly verifiedAsOfMs?: number | undefined;
 }
 
-type Facts = Partial<Pick<CrmChange, 'absorbed' | 'into' | 'sent' | 'verifiedAsOfMs'>>;
+type Facts = Partial<Pick<CrmChange, 'absorbed' | 'into' | 'sent' | 'formed' | 'verifiedAsOfMs'>>;
 
 /** Enough for any lag. */
 const VERSIONS_KEPT = 12;
@@ -378,7 +378,14 @@ export class ModelCrm {
             ],
       ),
     );
-    const sent = author.by === 'concord' ? { sent: input } : {};
+    const formed = Object.entries(input).filter(([name, value]) => String(after[name] ?? '') !== String(value ?? ''));
+    const sent =
+      author.by === 'concord'
+        ? {
+            sent: input,
+            ...(formed.length > 0 && { formed: Object.fromEntries(formed.map(([name]) => [name, after[name] ?? null])) }),
+          }
+        : {};
     const verified = options.verifiedAsOfMs === undefined ? {} : { verifiedAsOfMs: options.verifiedAsOfMs };
     const main = this.logged(row, kind, written, author, { ...sent, ...verified });
     const ruled = Object.fromEntries(byRule.map((name) => [name, { before: own[name] ?? null, after: after[name] ?? null }]));

@@ -148,7 +148,9 @@ export class PlainOracle {
       for (const line of lines)
         for (const value of [line.from, line.to, line.lost?.value]) if (value !== undefined) named.add(String(value));
     }
+    const linked = new Set<string>();
     for (const record of records.values()) {
+      for (const [system, { objectId }] of Object.entries(record.links)) linked.add(`${system}:${objectId}`);
       for (const hold of Object.values(record.holds))
         for (const { value } of Object.values(hold.parties)) named.add(String(value));
       for (const field of Object.values(record.fields)) named.add(String(field.value));
@@ -158,7 +160,9 @@ export class PlainOracle {
       const side = sync.sides[edit.system];
       const crm = this.world.crms.get(edit.system);
       const canonical = Object.values(side?.toCanonical({ [edit.field]: edit.value }) ?? {})[0] ?? null;
-      if (named.has(String(canonical)) || reviewed.has(`${edit.system}:${edit.objectId}`)) continue;
+      // A case speaks for an object that no record is linked to, and for no other.
+      const name = `${edit.system}:${edit.objectId}`;
+      if (named.has(String(canonical)) || (reviewed.has(name) && !linked.has(name))) continue;
       const now = crm?.valuesOf(edit.objectId);
       if (now === undefined || now[edit.field] === edit.value) continue; // its object was deleted, or it is still there
       const over = crm?.log.find(
