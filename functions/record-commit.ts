@@ -1,5 +1,5 @@
 import type { RecordCommit, StoredRecord } from '../shared/store/record-store.ts';
-import { attentionOf, dirtySystems, isClaimed, wakeAtMs } from '../shared/sync/delivery.ts';
+import { attentionOf, dirtySystems, isClaimed, isUnseen, wakeAtMs } from '../shared/sync/delivery.ts';
 import type { CommitNote, LedgerLine } from '../shared/sync/ledger.ts';
 import type { SyncRecord } from '../shared/sync/record.ts';
 import { newObjectsOf } from '../shared/sync/references/reference-values.ts';
@@ -23,7 +23,12 @@ export interface CommitFacts {
 export function commitOf(record: SyncRecord, facts: CommitFacts): RecordCommit {
   const { rules, nowMs, before, note, inHand } = facts;
   const dirty = dirtySystems(record, rules);
-  const deliver = dirty.filter((system) => system !== inHand && !isClaimed(record, system, nowMs));
+  // What was never looked at is left to its own hint, which is on its way; the sweep sees to it where that was lost.
+  const isLeft = (system: string) => {
+    const link = record.links[system];
+    return link !== undefined && isUnseen(link);
+  };
+  const deliver = dirty.filter((system) => system !== inHand && !isLeft(system) && !isClaimed(record, system, nowMs));
   const attention = attentionOf(record);
   const dueMs = wakeAtMs(record);
   const wake = facts.isReferredTo === true && newObjectsOf(before, record).length > 0;

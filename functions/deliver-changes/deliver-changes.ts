@@ -196,6 +196,7 @@ class DeliverRun {
       }
       const step = observed === undefined ? 'doubt' : this.verify(job, observed);
       if (step === 'as expected' && observed !== undefined && this.withholds(job, observed)) withheld.push(job);
+      else if (step === 'as expected' && isKind(job, 'update') && Object.keys(job.want.fields).length === 0) doubted.push(job);
       else if (step === 'as expected') expected.push(job);
       else if (step === 'doubt') doubted.push(job);
       else moved.push({ job, step });

@@ -33,10 +33,16 @@ export function wantOf(record: SyncRecord, system: string, rules: SyncRules): Wa
     }
     return Object.keys(fields).length > 0 ? { kind: 'create', fields } : NOTHING;
   }
-  // An object that was never looked at may hold anything: nothing is written over it.
-  if (link.state !== 'linked' || link.objectId === undefined || link.observedAtMs === 0) return NOTHING;
+  if (link.state !== 'linked' || link.objectId === undefined) return NOTHING;
+  // An object that was never looked at may hold anything: nothing is written over it, but the verify read looks.
+  if (isUnseen(link)) return { kind: 'update', objectId: link.objectId, fields: {} };
   const fields = dirtyFields(record, link, system, rules);
   return Object.keys(fields).length > 0 ? { kind: 'update', objectId: link.objectId, fields } : NOTHING;
+}
+
+/** Linked, and never looked at: its own hint brings the first look, and where that was lost, the sweep. */
+export function isUnseen(link: Link): boolean {
+  return link.state === 'linked' && link.objectId !== undefined && link.observedAtMs === 0;
 }
 
 function dirtyFields(record: SyncRecord, link: Link, system: string, rules: SyncRules): Record<string, FieldValue> {

@@ -109,7 +109,7 @@ describe('what a system lacks', () => {
       fields: { title: 'Prof' },
     });
     const found = withFoundObject(unlinked(), 'salesforce', objectIds.salesforce, rules);
-    expect(wantOf(found, 'salesforce', rules)).toEqual({ kind: 'nothing' });
+    expect(wantOf(found, 'salesforce', rules)).toEqual({ kind: 'update', objectId: objectIds.salesforce, fields: {} });
   });
 
   it('W2 holds for what a create carries too', () => {
