@@ -7,7 +7,7 @@ import { judgeDecisions, judgePhantoms } from './decisions.ts';
 import { judgeEdits } from './edits.ts';
 import { Case, type Evidence, judgedBy, readTable, type Say, type SystemEvidence } from './evidence.ts';
 import type { RecordHistory } from './history.ts';
-import { judgeCreates, judgeDeletes, judgeEmptied, judgeMatches, judgeOrigins, judgeWriteCounts } from './writes.ts';
+import { judgeCreates, judgeDeletes, judgeEmptied, judgeMatches, judgeOrigins, judgeTwins, judgeWriteCounts } from './writes.ts';
 
 /** What the oracle reads of a table. */
 export interface SeenTable {
@@ -58,6 +58,7 @@ export function judgeFinal(evidence: Evidence): Violation[] {
     (say) => judgeEdits(facts, say),
     (say) => judgeWriteCounts(facts, say),
     (say) => judgeCreates(facts, say),
+    (say) => judgeTwins(facts, say),
     (say) => judgeMatches(facts, say),
     (say) => judgeOrigins(facts, say),
     (say) => judgeEmptied(facts, say),

@@ -7,6 +7,8 @@ import { type Case, type Say, shown } from './evidence.ts';
 const WRITES_PER_EDIT = 2;
 /** What the loop breaker lets pass before it stops a record, and what faults of transport may repeat. */
 const WRITES_FREE = 8;
+/** Rules of the systems that answer our writes may argue for so long before the loop breaker ends it. */
+const ANSWERS_MAX = 40;
 /** Tries of one and the same write within an hour, however often its outcome stays unknown: claims last two minutes. */
 const TRIES_PER_HOUR = 40;
 const HOUR_MS = 3_600_000;
@@ -18,12 +20,14 @@ export function judgeWriteCounts(facts: Case, say: Say): void {
   const edits = new Map<string, number>(); // by group and field
   const writes = new Map<string, { count: number; late: number; last: string; system: string; field: string; group: string }>();
   const tries = new Map<string, number[]>();
+  const answers = new Map<string, number>(); // by group
   for (const change of facts.evidence.changes) {
     const group = facts.groupOfObject(change.system, change.objectId);
     if (change.author.by !== 'concord') {
       // A rule that answers our own write is no edit: writes must not feed on writes.
       const isAnswer = change.author.by === 'automation' && change.author.inside === 'concord';
       const isWhole = change.kind !== 'update' && change.kind !== 'touch';
+      if (change.author.by === 'automation') add(answers, group);
       if (!isAnswer) for (const field of fieldsOf(facts, change)) add(edits, `${group} ${field}`);
       if (isWhole) add(edits, `${group} *`);
       continue;
@@ -51,13 +55,13 @@ export function judgeWriteCounts(facts: Case, say: Say): void {
   }
   for (const { count, late, system, field, group } of writes.values()) {
     const edited = (edits.get(`${group} ${field}`) ?? 0) + (edits.get(`${group} *`) ?? 0);
-    const most = WRITES_PER_EDIT * (edited + late) + WRITES_FREE;
+    const most = WRITES_PER_EDIT * (edited + late) + WRITES_FREE + Math.min(ANSWERS_MAX, answers.get(group) ?? 0);
     if (count > most)
       say('I3', `${field} of ${group} was written ${count} times to ${system} for ${edited} edits; ${most} would be many`);
   }
 }
 
-/** I4: no record has two objects made for it, and nobody is made who was there. */
+/** I4: no record has two objects made for it. */
 export function judgeCreates(facts: Case, say: Say): void {
   const made = new Map<string, CrmChange>();
   for (const change of facts.evidence.changes) {
@@ -81,8 +85,13 @@ export function judgeCreates(facts: Case, say: Say): void {
         change.atMs,
       );
     made.set(key, change);
-    judgeTwin(facts, change, say);
   }
+}
+
+/** I4: nobody is made who was there. Judged at the end: only then is it known whether a value was about to be given up. */
+export function judgeTwins(facts: Case, say: Say): void {
+  for (const change of facts.evidence.changes)
+    if (change.kind === 'create' && change.author.by === 'concord') judgeTwin(facts, change, say);
 }
 
 /** Somebody with the same match key was there, and had been long enough to be found. */
@@ -105,6 +114,9 @@ function judgeTwin(facts: Case, create: CrmChange, say: Say): void {
     else if (now !== undefined) holders.delete(change.objectId);
   }
   for (const [objectId, sinceMs] of holders) {
+    // Its own record may have moved on already: then the value there is only not yet written over.
+    const next = facts.changesOf(create.system, objectId).find((one) => one.seq > create.seq && one.fields[native] !== undefined);
+    if (next?.author.by === 'concord') continue;
     if (sinceMs < knownSinceMs)
       say(
         'I4',

@@ -231,6 +231,7 @@ export function connectorOf(crm: ModelCrm, call: PortCall, surroundings: Connect
               if (fault === 'locked') return [recordId, locked()];
               // An upsert: whoever carries the id is written over.
               const [known] = crm.liveIds(object).filter((id) => crm.valuesOf(id)?.[externalIdField] === recordId);
+              if (known !== undefined && crm.hiddenIds.includes(known)) return [recordId, outOfSight()];
               const written =
                 known === undefined
                   ? crm.create(object, { ...values, [externalIdField]: recordId }, author)
@@ -328,6 +329,16 @@ function unknownOf(keys: readonly string[], message: string): Map<string, WriteO
 
 function locked(): WriteOutcome {
   return { outcome: 'retry', code: 'UNABLE_TO_LOCK_ROW', retryAfterMs: LOCK_RETRY_MS };
+}
+
+/** An upsert whose key belongs to a row that we may not see. */
+function outOfSight(): WriteOutcome {
+  return {
+    outcome: 'rejected',
+    code: 'INSUFFICIENT_ACCESS_OR_READONLY',
+    message: 'insufficient access rights on object id',
+    fields: [],
+  };
 }
 
 function leftOut(): WriteOutcome {
