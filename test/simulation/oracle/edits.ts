@@ -101,6 +101,8 @@ function isAnswered(facts: Case, change: CrmChange, field: string, native: strin
     .some((earlier) => earlier.seq < change.seq && holdsBefore(facts, earlier, native, value));
   if (wasSoBefore) return true;
   const group = facts.groupOfObject(change.system, change.objectId);
+  // O5: at a first look an empty side takes the other's value; that it was emptied before, nobody can tell.
+  if (value === null && !wasKnown(facts, change, group)) return true;
   for (const record of facts.evidence.records.values()) {
     if (facts.groupOfRecord(record.recordId) === group && facts.same(field, record.fields[field]?.value ?? null, value))
       return true;
@@ -120,6 +122,20 @@ function isAnswered(facts: Case, change: CrmChange, field: string, native: strin
           (line.lost !== undefined && line.lost.by === change.system && facts.same(field, line.lost.value, value))
         );
       }),
+  );
+}
+
+/** Concord had looked at the object, or written to it, before the change. */
+function wasKnown(facts: Case, change: CrmChange, group: string): boolean {
+  const written = facts
+    .changesOf(change.system, change.objectId)
+    .some((earlier) => earlier.seq < change.seq && earlier.author.by === 'concord');
+  return (
+    written ||
+    facts.evidence.ledger.some(
+      ({ recordId, decidedAtMs, lines }) =>
+        decidedAtMs < change.atMs && facts.groupOfRecord(recordId) === group && lines.some(({ by }) => by === change.system),
+    )
   );
 }
 

@@ -21,6 +21,8 @@ export interface SystemEvidence {
   readonly live: ReadonlyMap<string, NativeValues>;
   /** Ids that lead to another object. */
   readonly merged: ReadonlyMap<string, string>;
+  /** When Concord could not see objects that were there. */
+  readonly hidden?: readonly { readonly objectId: string; readonly fromMs: number; readonly toMs?: number }[];
 }
 
 /** All that an oracle goes by: the logs of the systems, and what the table says. A test can make it by hand. */
@@ -87,6 +89,13 @@ export class Case {
 
   groupOfRecord(recordId: string): string {
     return this.rootOf(recordKey(recordId));
+  }
+
+  /** True where the object was out of Concord's sight at some time of an interval. */
+  wasHidden(system: string, objectId: string, fromMs: number, toMs: number): boolean {
+    return (this.evidence.systems.get(system)?.hidden ?? []).some(
+      (one) => one.objectId === objectId && one.fromMs <= toMs && (one.toMs ?? toMs) >= fromMs,
+    );
   }
 
   side(system: string): CompiledSide | undefined {

@@ -26,7 +26,7 @@ export function gather(world: World, table: SeenTable, sync: CompiledSync): Evid
         return into === undefined ? [] : [[id, into]];
       }),
     );
-    systems.set(setup.system, { setup, live, merged });
+    systems.set(setup.system, { setup, live, merged, hidden: crm.hiddenTimes });
   }
   return {
     nowMs: world.crm(world.setup.systems[0]?.system ?? '').now(),

@@ -117,6 +117,7 @@ function judgeTwin(facts: Case, create: CrmChange, say: Say): void {
     // Its own record may have moved on already: then the value there is only not yet written over.
     const next = facts.changesOf(create.system, objectId).find((one) => one.seq > create.seq && one.fields[native] !== undefined);
     if (next?.author.by === 'concord') continue;
+    if (facts.wasHidden(create.system, objectId, knownSinceMs, create.atMs)) continue;
     if (sinceMs < knownSinceMs)
       say(
         'I4',

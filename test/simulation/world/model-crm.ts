@@ -95,6 +95,8 @@ export class ModelCrm {
   private rows = new Map<string, Row>();
   private readonly retired = new Set<string>();
   private readonly hidden = new Set<string>();
+  /** When objects were hidden from Concord, true times; without an end while they are. */
+  readonly hiddenTimes: { readonly objectId: string; readonly fromMs: number; toMs?: number }[] = [];
   private minted = 0;
 
   constructor(options: ModelCrmOptions) {
@@ -232,8 +234,15 @@ export class ModelCrm {
 
   /** F12: an administrator takes the object out of Concord's sight, or lets it be seen again: people see it all the while. */
   hide(objectId: string, hidden: boolean): void {
-    if (hidden) this.hidden.add(objectId);
-    else this.hidden.delete(objectId);
+    if (hidden === this.hidden.has(objectId)) return;
+    if (hidden) {
+      this.hidden.add(objectId);
+      this.hiddenTimes.push({ objectId, fromMs: this.now() });
+      return;
+    }
+    this.hidden.delete(objectId);
+    const last = this.hiddenTimes.findLast((one) => one.objectId === objectId);
+    if (last !== undefined) last.toMs = this.now();
   }
 
   get hiddenIds(): readonly string[] {
