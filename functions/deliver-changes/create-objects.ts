@@ -6,6 +6,7 @@ import { confirmWritten } from '../../shared/sync/delivery.ts';
 import type { LedgerLine } from '../../shared/sync/ledger.ts';
 import { withFoundObject } from '../../shared/sync/new-record.ts';
 import { valuesOf } from '../../shared/sync/record.ts';
+import { tieCreated } from '../../shared/sync/tie-created.ts';
 import { decideOn } from '../observe-objects.ts';
 import type { GuardedWrites } from './guarded-writes.ts';
 import { CONFIRM_ATTEMPTS, type JobOf, type Jobs, nativeOf, released, TRANSACTIONS_AT_ONCE } from './jobs.ts';
@@ -150,10 +151,12 @@ export class CreateObjects {
       );
       return true;
     }
+    // Our own receipt was never sent: it was an earlier try that made the object.
+    const freed = released(job.record, system, job.owner)?.record ?? job.record;
     const tied =
       how === 'own create'
-        ? confirmWritten(job.record, system, job.owner, { objectId: state.objectId }, readBeganAtMs, sync.rules)
-        : withFoundObject(released(job.record, system, job.owner)?.record ?? job.record, system, state.objectId, sync.rules);
+        ? tieCreated(freed, system, state.objectId, this.jobs.side.toCanonical(state.values), sync.rules)
+        : withFoundObject(freed, system, state.objectId, sync.rules);
     const reading = { state, hints: [], correlationId: job.request.correlationId, record: tied };
     const observed = (await this.jobs.observer.observe([reading], readBeganAtMs)).get(state.objectId);
     const decision = observed && decideOn({ ...tied, version: job.record.version }, observed, sync.rules);

@@ -34,10 +34,11 @@ export class UniqueValues {
   async changeHands(blocked: readonly BlockedUpdate[]): Promise<BlockedUpdate[]> {
     if (blocked.length === 0) return [];
     const holders = await this.holdersOf(blocked);
+    const uniqueFields = await this.uniqueFields();
     const stuck: BlockedUpdate[] = [];
     for (const update of blocked) {
       const holder = holders.get(update.existingObjectId);
-      const fields = holder === undefined ? [] : this.fieldsGivenUp(update, holder);
+      const fields = holder === undefined ? [] : this.fieldsGivenUp(update, holder, uniqueFields);
       if (fields.length === 0 || update.job.request.attempts >= ATTEMPTS_MAX) stuck.push(update);
       else if (update.job.request.attempts === 0 || this.hasLetGo(update.job, fields)) await this.wait(update.job);
       else await this.letGo(update.job, fields);
@@ -58,13 +59,29 @@ export class UniqueValues {
     );
   }
 
-  /** Fields of the blocked update whose value the holder still has, and is asked to change. */
-  private fieldsGivenUp({ job, existingObjectId }: BlockedUpdate, holder: SyncRecord): string[] {
+  /** Canonical fields that no two objects may share there. */
+  private async uniqueFields(): Promise<ReadonlySet<string>> {
+    const { connector, sync, system } = this.jobs.ports;
+    const described = await connector.describe(this.jobs.side.object);
+    const natives = new Set(described.filter(({ unique }) => unique).map(({ name }) => name));
+    const fields = Object.keys(sync.rules.systems[system]?.fields ?? {});
+    return new Set(
+      fields.filter((field) => Object.keys(this.jobs.side.toNative({ [field]: null }, {})).some((name) => natives.has(name))),
+    );
+  }
+
+  /**
+   * Fields of the blocked update whose value the holder still has, and is asked to change: the unique ones, or all where the
+   * system goes by a duplicate rule of its own.
+   */
+  private fieldsGivenUp({ job, existingObjectId }: BlockedUpdate, holder: SyncRecord, unique: ReadonlySet<string>): string[] {
     const { system, sync } = this.jobs.ports;
+    const goesByRule = !Object.keys(job.want.fields).some((field) => unique.has(field));
     const link = holder.links[system];
     if (link?.objectId !== existingObjectId || link.refusal !== undefined) return [];
     return Object.entries(job.want.fields)
       .filter(([field, value]) => {
+        if (!goesByRule && !unique.has(field)) return false;
         const held = seenOf(holder, link, field);
         const same = (one: FieldValue) => sameValue(sync.rules, field, one, value);
         return 'value' in held && same(held.value) && !same(askedOf(holder, link, field));

@@ -1,11 +1,12 @@
 import type { MatchKeyRef, StoredRecord, Taken } from '../../shared/store/record-store.ts';
 import { decide } from '../../shared/sync/decide.ts';
-import { confirmWritten, isClaimed } from '../../shared/sync/delivery.ts';
+import { isClaimed } from '../../shared/sync/delivery.ts';
 import type { HintGroup } from '../../shared/sync/hints.ts';
 import type { LedgerLine } from '../../shared/sync/ledger.ts';
 import { newRecord, refusedAtFirst, withFoundObject } from '../../shared/sync/new-record.ts';
 import type { DeletedObservation, Observation, PresentObservation } from '../../shared/sync/observation.ts';
 import { type SyncRecord, valuesOf } from '../../shared/sync/record.ts';
+import { tieCreated } from '../../shared/sync/tie-created.ts';
 import { correlationOf, type ProcessRun, receivedAtMs } from './process-changes.ts';
 
 /** A deliverer that is creating this very object needs a moment to tie it to its record. */
@@ -23,6 +24,11 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
 
   async function adopt(group: HintGroup, observation: Observation | undefined): Promise<Adopted> {
     if (observation?.state === 'deleted') return adoptDeleted(group, observation);
+    if (observation?.state === 'missing' && isTooFresh(group, observation.readBeganAtMs)) {
+      const waitMs = Math.max(AWAIT_CREATOR_MS, freshUntilMs(group) - now());
+      run.putBack(group, waitMs, 'it was told of just now, and a lagging read does not show it yet');
+      return 'done';
+    }
     if (observation?.state !== 'present') return 'done'; // unknown and not there, or not ours: nothing to agree on
     const claimed = await adoptByRecordId(group, observation);
     if (claimed !== undefined) return claimed;
@@ -43,6 +49,16 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
     return create(group, observation, matched, keys);
   }
 
+  /** Until then a read may not show yet what the hint tells of. */
+  function freshUntilMs(group: HintGroup): number {
+    const { stampResolutionMs = 0, readLagMs = 0 } = sync.rules.systems[system] ?? {};
+    return Math.max(...group.hints.map((hint) => hint.receivedAtMs)) + stampResolutionMs + readLagMs;
+  }
+
+  function isTooFresh(group: HintGroup, readBeganAtMs: number): boolean {
+    return group.hints.some((hint) => hint.kind !== 'deleted') && readBeganAtMs < freshUntilMs(group);
+  }
+
   /** I1: an object that carries a record's id belongs to that record. */
   async function adoptByRecordId(group: HintGroup, observation: PresentObservation): Promise<Adopted | undefined> {
     if (observation.recordId === undefined) return undefined;
@@ -55,11 +71,7 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
       awaitCreator(group, link?.claim?.untilMs ?? 0);
       return 'done';
     }
-    const receipt = link?.receipts.at(-1);
-    const tied =
-      receipt === undefined
-        ? withFoundObject(record, system, observation.objectId, sync.rules)
-        : confirmWritten(record, system, receipt.id, { objectId: observation.objectId }, receipt.claimedAtMs, sync.rules);
+    const tied = tieCreated(record, system, observation.objectId, observation.fields, sync.rules);
     return tie(group, record, tied, observation, 'it carries the record id');
   }
 
@@ -67,16 +79,14 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
   async function adoptDeleted(group: HintGroup, observation: DeletedObservation): Promise<Adopted> {
     const record = observation.recordId === undefined ? undefined : await recordOf(observation.recordId);
     const link = record?.links[system];
-    const receipt = link?.receipts.at(-1);
-    if (record === undefined || record.sync !== sync.name || link === undefined || receipt === undefined) return 'done';
+    if (record === undefined || record.sync !== sync.name || link === undefined || link.receipts.length === 0) return 'done';
     if (link.objectId === observation.objectId) return 'again'; // tied to it just now
     if (link.objectId !== undefined) return 'done'; // a copy of an object that we know
     if (isClaimed(record, system, now())) {
       awaitCreator(group, link.claim?.untilMs ?? 0);
       return 'done';
     }
-    const made = { objectId: observation.objectId };
-    const tied = confirmWritten(record, system, receipt.id, made, receipt.claimedAtMs, sync.rules);
+    const tied = tieCreated(record, system, observation.objectId, undefined, sync.rules);
     return tie(group, record, tied, observation, 'its tombstone carries the record id');
   }
 
@@ -106,6 +116,7 @@ export function adopter(run: ProcessRun): (group: HintGroup, observation: Observ
       return 'again';
     }
     const link = record.links[system];
+    if (link?.objectId === observation.objectId) return 'again'; // tied to it just now
     if (link !== undefined && isClaimed(record, system, now())) {
       awaitCreator(group, link.claim?.untilMs ?? 0);
       return 'done';

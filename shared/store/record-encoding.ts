@@ -34,6 +34,7 @@ const link = z.object({
   c: z.tuple([ms, z.union([z.int().nonnegative(), z.string()])]).optional(), // claim: until, position of its receipt or the owner
   p: z.array(receipt).optional(),
   z: z.array(receipt).optional(), // spent receipts
+  f: ms.optional(), // until when receipts are forgotten
   w: z.record(z.string(), z.array(ms)).optional(), // witnessed
   o: z.record(z.string(), override).optional(), // overrides
   b: z.array(z.string()).optional(), // aliases
@@ -178,6 +179,7 @@ function encodeLink(each: Link, base: number, authorOf: (name: string) => number
     ...(each.claim && { c: encodeClaim(each.claim, each.receipts, base) }),
     ...(each.receipts.length > 0 && { p: each.receipts.map((one) => encodeReceipt(one, base)) }),
     ...(each.spent && each.spent.length > 0 && { z: each.spent.map((one) => encodeReceipt(one, base)) }),
+    ...(each.forgottenToMs !== undefined && { f: each.forgottenToMs - base }),
     ...(each.witnessed && { w: mapped(each.witnessed, (times) => times.map((at) => at - base)) }),
     ...(each.overrides && { o: mapped(each.overrides, (one) => encodeOverride(one, base, authorOf)) }),
     ...(each.aliases && { b: [...each.aliases] }),
@@ -210,6 +212,7 @@ function decodeLink(each: LinkBody, base: number, recordId: string, nameOf: (by:
     receipts,
     ...(delivered != null && { deliveredAtMs: delivered + base }),
     ...(each.z && { spent: each.z.map((one) => decodeReceipt(one, base)) }),
+    ...(each.f !== undefined && { forgottenToMs: each.f + base }),
     ...(each.w && { witnessed: mapped(each.w, (times) => times.map((at) => at + base)) }),
     ...(each.o && { overrides: mapped(each.o, (one) => decodeOverride(one, base, nameOf)) }),
     ...(each.b && { aliases: each.b }),

@@ -1,6 +1,6 @@
 import type { Decision } from './decide.ts';
 import type { LedgerLine } from './ledger.ts';
-import { ALIASES_MAX, SPENT_MAX, sameValue, seenOf, unseenLink } from './link.ts';
+import { ALIASES_MAX, sameValue, seenOf, unseenLink, withSpent } from './link.ts';
 import type { FieldWitness, Observation } from './observation.ts';
 import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
@@ -251,11 +251,9 @@ function endLink(
   line: LedgerLine | undefined,
 ): Decision {
   if (link.state === state) return { kind: 'unchanged' };
-  const { claim: _, spent: before = [], ...rest } = link;
-  const receipts = state === 'outside' ? rest.receipts : [];
-  // They stay as witnesses: a hint may still come of what they went over.
-  const spent = state === 'outside' ? before : [...before, ...rest.receipts].slice(-SPENT_MAX);
-  const ended: Link = { ...rest, state, receipts, ...(spent.length > 0 && { spent }) };
+  const { claim: _, ...rest } = link;
+  // It may come back, showing what we wrote. After a merge the receipts only stay as witnesses: a hint may still come of what they went over.
+  const ended: Link = state === 'merged' ? withSpent({ ...rest, state, receipts: [] }, rest.receipts) : { ...rest, state };
   return {
     kind: 'changed',
     record: { ...record, version: record.version + 1, links: { ...record.links, [system]: ended } },

@@ -5,7 +5,7 @@ import { Draft } from './draft.ts';
 import { frozenIfLooping } from './freeze.ts';
 import { isReaction, talliedReaction } from './guards/write-tally.ts';
 import type { LedgerLine } from './ledger.ts';
-import { afterBelievedRead, sameValue } from './link.ts';
+import { afterBelievedRead, cameThrough, sameValue } from './link.ts';
 import type { Observation, PresentObservation } from './observation.ts';
 import type { Link, SyncRecord } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
@@ -83,7 +83,7 @@ function decidePresent(
   const isAnswer = edited && isReaction(link.deliveredAtMs, seenNow.stampMs);
   const writes = isAnswer ? talliedReaction(before, seenNow.readBeganAtMs) : before;
   const own: Link = {
-    ...afterBelievedRead(kept, seenNow.readBeganAtMs, system),
+    ...afterBelievedRead(cameThrough(kept, seenNow, rules), seenNow.readBeganAtMs, system),
     ...(writes !== undefined && { writes }),
     state: 'linked',
     stampMs: Math.max(link.stampMs, seenNow.stampMs),

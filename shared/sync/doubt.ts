@@ -1,5 +1,5 @@
 import type { FieldValue } from './field-value.ts';
-import { sameValue, seenOf, trustedFromMs } from './link.ts';
+import { openReceipts, sameValue, seenOf, trustedFromMs } from './link.ts';
 import type { PresentObservation } from './observation.ts';
 import type { Link, Receipt, SyncRecord } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
@@ -15,8 +15,8 @@ export function doubtOf(
   seenNow: PresentObservation,
   rules: SyncRules,
 ): { readonly rereadAfterMs: number; readonly fields: readonly string[] } | undefined {
-  const reverted = revertedInFlight(link, seenNow, rules);
-  if (reverted.length > 0) return { rereadAfterMs: seenNow.readBeganAtMs + IN_FLIGHT_WAIT_MS, fields: reverted };
+  const undecided = undecidedInFlight(link, seenNow, rules);
+  if (undecided.length > 0) return { rereadAfterMs: seenNow.readBeganAtMs + IN_FLIGHT_WAIT_MS, fields: undecided };
   const doubtful = doubtfulFields(record, link, system, seenNow, rules);
   if (doubtful.length === 0) return undefined;
   const settleMs = system.stampResolutionMs + system.readLagMs;
@@ -48,6 +48,7 @@ function doubtfulFields(
   if (seenNow.readBeganAtMs >= trustedFromMs(link, system)) return [];
   const older = seenNow.stampMs < link.stampMs;
   const sameStamp = link.stampMs > 0 && seenNow.stampMs === link.stampMs;
+  const open = openReceipts(link, seenNow.readBeganAtMs, system);
   const doubtful: string[] = [];
   for (const field of Object.keys(system.fields)) {
     const now = seenNow.fields[field];
@@ -55,7 +56,7 @@ function doubtfulFields(
     const seen = seenOf(record, link, field);
     if ('value' in seen && sameValue(rules, field, seen.value, now)) continue;
     if (isEcho(record, link, field, now, seenNow, rules)) continue;
-    const receipts = link.receipts.filter((receipt) => receipt.fields[field] !== undefined);
+    const receipts = open.filter((receipt) => receipt.fields[field] !== undefined);
     const equalsBefore = receipts.some((receipt) => {
       const written = receipt.fields[field];
       return written !== undefined && sameValue(rules, field, written.before, now);
@@ -78,10 +79,11 @@ function isBehind({ told, stampMs, readBeganAtMs }: PresentObservation, system: 
 }
 
 /**
- * Fields that a claimed write is about to write, or has just written, and in which somebody saved the very value it
- * writes over. Only what is there after the confirm tells which of the two came last.
+ * Fields that a claimed write is about to write, or has just written, of which only the state after the confirm tells what
+ * happened: somebody saved the very value that it writes over (which of the two came last?), or they show neither that value nor
+ * ours though we were the last to change the row (a form of ours that the confirm will tell of?).
  */
-function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRules): string[] {
+function undecidedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRules): string[] {
   const { claim } = link;
   if (claim === undefined || claim.untilMs <= seenNow.readBeganAtMs) return [];
   const receipt = link.receipts.find((candidate) => candidate.id === claim.owner);
@@ -90,7 +92,10 @@ function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRu
     .filter(([field, { before, value }]) => {
       const now = seenNow.fields[field];
       const witness = seenNow.witnesses[field];
-      if (now === undefined || witness === undefined || witness.atMs <= receipt.claimedAtMs) return false;
+      if (now === undefined) return false;
+      const isOther = !sameValue(rules, field, before, now) && !isOurValue(link, field, now, rules);
+      if (isOther && seenNow.modifiedBy === 'us') return witness === undefined || !sameValue(rules, field, witness.value, now);
+      if (witness === undefined || witness.atMs <= receipt.claimedAtMs) return false;
       return (
         sameValue(rules, field, witness.value, now) &&
         sameValue(rules, field, before, now) &&
@@ -98,6 +103,13 @@ function revertedInFlight(link: Link, seenNow: PresentObservation, rules: SyncRu
       );
     })
     .map(([field]) => field);
+}
+
+function isOurValue(link: Link, field: string, now: FieldValue, rules: SyncRules): boolean {
+  return [...(link.spent ?? []), ...link.receipts].some(({ fields }) => {
+    const written = fields[field];
+    return written !== undefined && sameValue(rules, field, written.value, now);
+  });
 }
 
 /** O2: the value of one of our own writes, and nobody else is known to have saved it since. */
@@ -109,16 +121,25 @@ export function isEcho(
   seenNow: PresentObservation,
   rules: SyncRules,
 ): boolean {
-  const isOurs = link.receipts.some((receipt) => {
+  const traits = rules.systems[seenNow.system];
+  const open = traits === undefined ? link.receipts : openReceipts(link, seenNow.readBeganAtMs, traits);
+  const isOurs = open.some((receipt) => {
     const written = receipt.fields[field];
     if (written === undefined || !sameValue(rules, field, written.value, now)) return false;
     const witness = seenNow.witnesses[field];
     if (witness !== undefined && sameValue(rules, field, witness.value, now) && witness.atMs > receipt.claimedAtMs) return false;
     // The row's modifier counts only where we never learnt whether the write happened, and where nothing else explains it.
     if (receipt.answeredAtMs !== undefined || seenNow.modifiedBy !== 'other') return true;
-    return showsOtherEdit(record, link, receipt, seenNow, rules);
+    return isFirstLookAfter(link, receipt, field) || showsOtherEdit(record, link, receipt, seenNow, rules);
   });
   return isOurs || isLateWrite(link, field, now, seenNow, rules);
+}
+
+/** Nobody has looked since, and we wrote nothing else there: it is our write that came through, whoever touched the row after it. */
+function isFirstLookAfter(link: Link, receipt: Receipt, field: string): boolean {
+  if (link.observedAtMs > receipt.claimedAtMs) return false;
+  const later = link.receipts.slice(link.receipts.indexOf(receipt) + 1);
+  return !later.some((one) => one.fields[field] !== undefined);
 }
 
 /** Somebody edited a field of the row that our write did not touch: that is why the row is his. */

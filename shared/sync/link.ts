@@ -1,4 +1,4 @@
-import type { FieldValue } from './field-value.ts';
+import type { FieldValue, FieldValues } from './field-value.ts';
 import type { Link, Receipt, Seen, SyncRecord } from './record.ts';
 import type { SyncRules } from './rules.ts';
 
@@ -7,7 +7,7 @@ const RECEIPTS_MAX = 3;
 const UNKNOWN_RECEIPT_LIFE_MS = 24 * 3_600_000;
 /** Hints may be that late: both CRMs give up sending them well within it (Salesforce keeps events for 72 h). */
 const SPENT_RECEIPT_LIFE_MS = 73 * 3_600_000;
-export const SPENT_MAX = 6;
+const SPENT_MAX = 6;
 
 /** Former objects that a link remembers: enough for a chain of merges. */
 export const ALIASES_MAX = 8;
@@ -46,7 +46,21 @@ export function sameValue(rules: SyncRules, field: string, a: FieldValue, b: Fie
 export function trustedFromMs(link: Link, traits: { readonly stampResolutionMs: number; readonly readLagMs: number }): number {
   let lastLookMs = link.observedAtMs;
   for (const receipt of link.receipts) lastLookMs = Math.max(lastLookMs, receipt.answeredAtMs ?? receipt.claimedAtMs);
+  for (const { answeredAtMs } of link.spent ?? []) lastLookMs = Math.max(lastLookMs, answeredAtMs ?? 0);
   return lastLookMs + traits.stampResolutionMs + traits.readLagMs;
+}
+
+/** The receipts whose writes a read may still not show: one made room for by the bound counts as long as any other. */
+export function openReceipts(
+  link: Link,
+  readBeganAtMs: number,
+  traits: { readonly stampResolutionMs: number; readonly readLagMs: number },
+): readonly Receipt[] {
+  const recent = (link.spent ?? []).filter(
+    ({ answeredAtMs }) =>
+      answeredAtMs !== undefined && readBeganAtMs < answeredAtMs + traits.stampResolutionMs + traits.readLagMs,
+  );
+  return recent.length === 0 ? link.receipts : [...recent, ...link.receipts];
 }
 
 /**
@@ -63,11 +77,42 @@ export function afterBelievedRead(
       ? readBeganAtMs - receipt.claimedAtMs < UNKNOWN_RECEIPT_LIFE_MS
       : readBeganAtMs < receipt.answeredAtMs + traits.stampResolutionMs + traits.readLagMs;
   const outdated = link.receipts.filter((receipt) => !isNeeded(receipt) && Object.keys(receipt.fields).length > 0);
+  const isLate = (receipt: Receipt) => readBeganAtMs - receipt.claimedAtMs < SPENT_RECEIPT_LIFE_MS;
+  const { spent: before = [], forgottenToMs, ...rest } = link;
+  const isRemembered = forgottenToMs !== undefined && readBeganAtMs - forgottenToMs < SPENT_RECEIPT_LIFE_MS;
+  const young = { ...rest, spent: before.filter(isLate), ...(isRemembered && { forgottenToMs }) };
+  return withSpent({ ...young, receipts: link.receipts.filter(isNeeded) }, outdated.filter(isLate));
+}
+
+/** The link with receipts that only witnesses need. Of those that there is no room for it remembers until when they were on their way. */
+export function withSpent(link: Link, receipts: readonly Receipt[]): Link {
   const { spent: before = [], ...rest } = link;
-  const spent = [...before, ...outdated]
-    .filter((receipt) => readBeganAtMs - receipt.claimedAtMs < SPENT_RECEIPT_LIFE_MS)
-    .slice(-SPENT_MAX);
-  return { ...rest, receipts: link.receipts.filter(isNeeded), ...(spent.length > 0 && { spent }) };
+  const all = [...before, ...receipts];
+  if (all.length === 0) return rest;
+  const spent = all.slice(-SPENT_MAX);
+  const gone = all.slice(0, all.length - spent.length).map((one) => one.answeredAtMs ?? one.claimedAtMs);
+  return { ...rest, spent, ...(gone.length > 0 && { forgottenToMs: Math.max(rest.forgottenToMs ?? 0, ...gone) }) };
+}
+
+/** A write of unknown outcome all of whose fields are there: it has come through, and the same value later is an edit. */
+export function cameThrough(
+  link: Link,
+  { fields, readBeganAtMs }: { readonly fields: FieldValues; readonly readBeganAtMs: number },
+  rules: SyncRules,
+): Link {
+  const receipts = link.receipts.map((receipt) => {
+    const written = Object.entries(receipt.fields);
+    const isThere =
+      receipt.answeredAtMs === undefined &&
+      link.claim?.owner !== receipt.id &&
+      written.length > 0 &&
+      written.every(([field, { value }]) => {
+        const now = fields[field];
+        return now !== undefined && sameValue(rules, field, value, now);
+      });
+    return isThere ? { ...receipt, answeredAtMs: readBeganAtMs } : receipt;
+  });
+  return { ...link, receipts };
 }
 
 /**
@@ -79,8 +124,7 @@ export function withReceipt(link: Link, receipt: Receipt): Link {
   if (receipts.length <= RECEIPTS_MAX) return { ...link, receipts };
   const answered = receipts.findIndex((one) => one.answeredAtMs !== undefined);
   const [gone] = receipts.splice(Math.max(0, answered), 1);
-  const spent = gone === undefined ? (link.spent ?? []) : [...(link.spent ?? []), gone].slice(-SPENT_MAX);
-  return { ...link, receipts, ...(spent.length > 0 && { spent }) };
+  return withSpent({ ...link, receipts }, gone === undefined ? [] : [gone]);
 }
 
 /**

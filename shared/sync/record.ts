@@ -77,6 +77,8 @@ export interface Link {
   readonly receipts: readonly Receipt[]; // oldest first, 3 at most
   /** Receipts that are no longer needed to know an echo, kept for 73 h: a late hint may tell what such a write went over. */
   readonly spent?: readonly Receipt[]; // oldest first, 6 at most
+  /** Until then writes of ours were on their way whose receipts there was no room for: what they went over cannot be told any more. */
+  readonly forgottenToMs?: number;
   /** By field, when the last edits were made that only hints told of and that have been decided or named: each counts once. */
   readonly witnessed?: Readonly<Record<string, readonly number[]>>;
   /** By field, where this system shall differ from the record. */

@@ -1,7 +1,7 @@
 import { passesPolicies, settleConflict } from './decide-field.ts';
 import type { Draft } from './draft.ts';
 import type { FieldValue } from './field-value.ts';
-import { sameValue } from './link.ts';
+import { sameValue, seenOf } from './link.ts';
 import type { EarlierWitness, PresentObservation } from './observation.ts';
 import type { Link, Receipt, SyncRecord } from './record.ts';
 import type { SyncRules, SystemRules } from './rules.ts';
@@ -58,9 +58,26 @@ export function decideWitnesses(
 
 /** Of an edit that others have followed it is enough to know where it went. */
 function tellIfOverwritten(draft: Draft, link: Link, system: SystemRules, edit: EarlierWitness, rules: SyncRules): void {
-  if (draft.witnessed[edit.field]?.includes(edit.atMs) || !mayBeOverwritten(draft.base, link, system, edit, rules)) return;
+  if (draft.witnessed[edit.field]?.includes(edit.atMs)) return;
+  const isOverwritten = mayBeOverwritten(draft.base, link, system, edit, rules);
+  if (!isOverwritten && !isForgotten(draft.base, link, system, edit, rules)) return;
   count(draft, edit.field, edit.atMs);
-  tell(draft, edit, 'saved while a write of ours was on its way, and not there any more');
+  tell(
+    draft,
+    edit,
+    isOverwritten
+      ? 'saved while a write of ours was on its way, and not there any more'
+      : 'told of so late that nothing says any more whether a write of ours went over it',
+  );
+}
+
+/** So many writes of ours have followed that their receipts are gone; and it is neither what is there nor what was decided. */
+function isForgotten(before: SyncRecord, link: Link, system: SystemRules, edit: EarlierWitness, rules: SyncRules): boolean {
+  const { field, value, atMs } = edit;
+  if (link.forgottenToMs === undefined || atMs > link.forgottenToMs || system.fields[field] === undefined) return false;
+  const seen = seenOf(before, link, field);
+  if ('value' in seen && sameValue(rules, field, seen.value, value)) return false;
+  return !sameValue(rules, field, before.fields[field]?.value ?? null, value);
 }
 
 /** Saved after the look that some write of ours went by and before its answer; neither read nor decided, as far as the link can tell. */

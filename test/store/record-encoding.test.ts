@@ -75,6 +75,7 @@ const link = shape<Link>(
     archive: fc.constantFrom('wanted', 'done'),
     contested: fc.constant(true as const),
     spent: fc.array(receipt, { minLength: 1, maxLength: 3 }),
+    forgottenToMs: atMs,
     witnessed: byName(fc.array(atMs, { maxLength: 4 })),
     overrides: byName(override),
     aliases: fc.array(fc.string(), { minLength: 1, maxLength: 3 }),
