@@ -7,6 +7,11 @@ import type { SyncRules, SystemRules } from './rules.ts';
 /** Most writes are confirmed well within it; a dozen of them outlast the longest claim. */
 const IN_FLIGHT_WAIT_MS = 10_000;
 
+/** Most reads take far less, and one that takes longer is cut off by its caller. */
+const READ_TAKES_MS = 10_000;
+/** While only an older stamp speaks against what was read: a lagging replica has caught up long before. */
+const OLDER_ROW_WAIT_MS = 2_000;
+
 /** O3: what of an observation cannot be told from a stale read, and when a read may begin that can; undefined when all can. */
 export function doubtOf(
   record: SyncRecord,
@@ -20,7 +25,8 @@ export function doubtOf(
   const doubtful = doubtfulFields(record, link, system, seenNow, rules);
   if (doubtful.length === 0) return undefined;
   const settleMs = system.stampResolutionMs + system.readLagMs;
-  return { rereadAfterMs: Math.max(trustedFromMs(link, system), seenNow.readBeganAtMs + settleMs), fields: doubtful };
+  const waitMs = seenNow.readBeganAtMs < trustedFromMs(link, system) ? settleMs : Math.max(settleMs, OLDER_ROW_WAIT_MS);
+  return { rereadAfterMs: Math.max(trustedFromMs(link, system), seenNow.readBeganAtMs + waitMs), fields: doubtful };
 }
 
 /** Fields whose value cannot be told from a stale read, given what we saw and wrote before. */
@@ -45,8 +51,10 @@ function doubtfulFields(
     .map(([field]) => field);
   if (notYetShown.length > 0) return notYetShown;
   if (isBehind(seenNow, system)) return Object.keys(system.fields);
-  if (seenNow.readBeganAtMs >= trustedFromMs(link, system)) return [];
   const older = seenNow.stampMs < link.stampMs;
+  // The newest look is known by when it began, and shows what was there when it ended: an older row may outlast it by so much.
+  const trustedMs = trustedFromMs(link, system) + (older ? READ_TAKES_MS : 0);
+  if (seenNow.readBeganAtMs >= trustedMs) return [];
   const sameStamp = link.stampMs > 0 && seenNow.stampMs === link.stampMs;
   const open = openReceipts(link, seenNow.readBeganAtMs, system);
   const doubtful: string[] = [];

@@ -55,6 +55,9 @@ export interface WorldWishes extends SetupWishes {
   readonly without?: readonly FaultId[];
 }
 
+/** Many short runs find more than few long ones; some bugs need a long one. */
+const EDITS: readonly number[] = [40, 100, 200, 10, 10, 10, 10, 10, 15, 15, 15, 15, 25, 25, 25, 25];
+
 /** Swarm: which faults are on and how strong, what people do, and what the systems are like. */
 export function drawWorld(chooser: Chooser, wishes: WorldWishes = {}): WorldOptions {
   const faults = wishes.faults ?? drawFaults(chooser, wishes.without ?? []);
@@ -65,7 +68,7 @@ export function drawWorld(chooser: Chooser, wishes: WorldWishes = {}): WorldOpti
     setup: drawSetup(chooser, faults, wishes),
     faults,
     people: {
-      edits: [40, 100, 200][chooser.choose(3, 'world')] ?? 40,
+      edits: EDITS[chooser.choose(EDITS.length, 'world')] ?? 40,
       hot: [3, 8, 20][chooser.choose(3, 'world')] ?? 3,
       seeded: [2, 6, 15][chooser.choose(3, 'world')] ?? 2,
       actions: [...basic, ...extra],
